@@ -1,0 +1,72 @@
+import type { ImageRequest } from './image-request.ts'
+import type { ImageResult, ImageWarning } from './image-result.ts'
+import type { Progress } from './progress.ts'
+
+/** Which sizes a model draws. */
+export interface SizeRule {
+  /** Width and height must be multiples of this many pixels. */
+  multiple: number
+  /** Smallest and largest width and height, in pixels. */
+  min: number
+  max: number
+  /** The only sizes possible, as `WxH`; absent: any that fits the rule. */
+  only?: readonly string[] | undefined
+  /** The size drawn when none is asked for. */
+  default: { width: number; height: number }
+}
+
+/** What a backend can do with the model that it was opened with. */
+export interface BackendCapabilities {
+  /** Draws from text alone. */
+  generate: boolean
+  /** Edits pictures. */
+  edit: boolean
+  /** Honours a mask. */
+  mask: boolean
+  negativePrompt: boolean
+  /** The same seed gives the same picture. */
+  seed: boolean
+  guidanceScale: boolean
+  numInferenceSteps: boolean
+  /** Understands `request.diffusion`. */
+  diffusion: boolean
+  /** Pictures in one call; more are split into several calls. */
+  maxImagesPerCall: number
+  /** Source pictures in one edit. */
+  maxInputImages: number
+  /** Absent: the backend decides for itself. */
+  sizes?: SizeRule | undefined
+  /** Calls at once that are worth having. */
+  concurrency: number
+  /** Calls cost money: a call that may have been billed is never repeated on its own. */
+  paid: boolean
+}
+
+/** What comes with every call. */
+export interface CallContext {
+  signal: AbortSignal
+  onProgress?: ((event: Progress) => void) | undefined
+  /** A preview after every so many steps; absent or 0: none. */
+  previewEvery?: number | undefined
+}
+
+/** A model opened behind a backend. `run` may be called many times at once; more than `capabilities.concurrency` calls wait their turn. */
+export interface ImageBackend extends AsyncDisposable {
+  /** The name in the registry. */
+  readonly name: string
+  /** Which weights answer: a folder's name, a hub id, a provider's model. */
+  readonly modelId: string
+  readonly capabilities: BackendCapabilities
+  /** Draws. Rejects at once when the signal is already aborted, and soon (between steps) when it fires later. */
+  run(request: ImageRequest, context: CallContext): Promise<ImageResult>
+  /** Loads what the first call would load, so that faults show early. */
+  warmUp?(context: CallContext): Promise<void>
+  /** Gives memory back until the next call. */
+  unload?(): Promise<void>
+  /** Starts afresh after a fault that may lie in the backend's own state. */
+  restart?(): Promise<void>
+  /** The model's own defaults, for `--print_config`, the server and the price of a dry run. */
+  readonly defaults?: Readonly<{ numInferenceSteps?: number; guidanceScale?: number }> | undefined
+  /** Warnings that hold for every call, such as a wish in the settings that cannot be honoured. Told once. */
+  readonly openingWarnings?: readonly ImageWarning[] | undefined
+}
