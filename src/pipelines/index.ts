@@ -1,0 +1,3 @@
+export { describeModel } from './describe-model.ts'
+export { openPipeline } from './open-pipeline.ts'
+export type * from './pipeline.ts'

@@ -1,0 +1,102 @@
+import type {
+  BackendCapabilities,
+  CallContext,
+  GeneratedImage,
+  ImageRequest,
+  ImageWarning,
+  ResolvedRecipe,
+} from '../contract/index.ts'
+
+/** The procedures that diffgentor knows. */
+export type PipelineFamily =
+  | 'stable-diffusion'
+  | 'stable-diffusion-inpaint'
+  | 'stable-diffusion-xl'
+  | 'stable-diffusion-xl-refiner'
+  | 'stable-diffusion-xl-inpaint'
+  | 'latent-consistency'
+  | 'instruct-pix2pix'
+  | 'latent-upscale'
+
+/** Precisions in which a folder may store its graphs. */
+export type StoredPrecision = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'int4'
+
+/** How a model folder is opened. */
+export interface PipelineOptions {
+  /** The model folder. */
+  folder: string
+  /** Family, for folders that do not tell; see `describeModel`. */
+  modelType?: string | undefined
+  /** `auto`, `cpu`, `webgpu`, `cuda`, `cuda:N`, `coreml` or `dml`. Default `auto`, which is the CPU. */
+  device?: string | undefined
+  /** Execution providers in order, in place of `device`. */
+  executionProviders?: readonly string[] | undefined
+  /** Which stored precision to load where the folder holds several. Default: as stored. */
+  dtype?: StoredPrecision | undefined
+  /** Threads within one operator. Default: the runtime's own choice. */
+  intraOpThreads?: number | undefined
+  /** Operators that run at once. Default 1. */
+  interOpThreads?: number | undefined
+  /** Whether idle threads spin. Default true; false when several processes share the cores. */
+  allowSpinning?: boolean | undefined
+  /** Keep only the component in use in memory. Default false. */
+  cpuOffload?: boolean | undefined
+  /** Decode in overlapping tiles: less memory, slightly different pixels. Default false. */
+  vaeTiling?: boolean | undefined
+  /** Folder for optimized and patched graphs. Absent: nothing is kept. */
+  cacheFolder?: string | undefined
+  /** Keep optimized graphs in `cacheFolder` for the next start. Default true. */
+  compile?: boolean | undefined
+}
+
+/** What a pipeline answers; a backend adds its own name and the model's. */
+export interface PipelineResult {
+  images: GeneratedImage[]
+  warnings: ImageWarning[]
+  recipe: Omit<ResolvedRecipe, 'backend' | 'model' | 'modelHash'>
+}
+
+/** A model in memory, ready to draw. One `run` at a time. */
+export interface Pipeline extends AsyncDisposable {
+  readonly family: PipelineFamily
+  readonly description: ModelDescription
+  /** Milliseconds spent inside ONNX Runtime's `run` so far, over all components. */
+  readonly runtimeMs: number
+  /** Draws `request.seeds.length` pictures, one after the other. Rejects between two steps when the signal fires. */
+  run(request: ImageRequest, context: CallContext): Promise<PipelineResult>
+  /** Opens every component that a text-to-image request needs. */
+  warmUp(context: CallContext): Promise<void>
+}
+
+/** One graph of a model folder. */
+export interface ModelComponent {
+  /** `text_encoder`, `unet`, `vae_decoder` … */
+  name: string
+  /** Paths relative to the model folder: the graph first, then its data files. */
+  files: string[]
+  /** Bytes of weights, as stored. */
+  weightBytes: number
+}
+
+/** What a folder holds and can do, told without loading weights. */
+export interface ModelDescription {
+  folder: string
+  family: PipelineFamily
+  components: ModelComponent[]
+  capabilities: BackendCapabilities
+  /** The model's own defaults: `generation_config.json` first, then the family's. */
+  defaults: ModelDefaults
+  /** The class in the folder's scheduler configuration, or the family's default. */
+  scheduler: string
+  /** Sum of `weightBytes`, doubled for half-precision graphs, which the CPU expands. */
+  memoryBytes: number
+  warnings: ImageWarning[]
+}
+
+export interface ModelDefaults {
+  numInferenceSteps: number
+  guidanceScale: number
+  width: number
+  height: number
+  strength: number
+}
