@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // onnxruntime-node may not be torn down inside a worker thread, so each test file gets a process.
     globalSetup: ['test/support/unpack-fixtures.ts'],
+    reporters: ['default', ['json', { outputFile: 'node_modules/.cache/test-report.json' }]],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 120_000,

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nearestName } from '../config/nearest-name.ts'
-import type { BackendSettings } from '../config/settings.ts'
+import { type BackendSettings, SHARED_SETTINGS, withDefaults } from '../config/settings.ts'
 import type { ImageBackend } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 
@@ -123,7 +123,7 @@ function describeCause(cause: unknown): string {
   return cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause)
 }
 
-/** Opens a backend by its settings with the built-in registry. */
-export async function openBackend(settings: BackendSettings): Promise<ImageBackend> {
-  return await new BackendRegistry().open(settings)
+/** Opens a backend for a program: settings that are absent take their defaults. */
+export async function openBackend(settings: Partial<BackendSettings> = {}): Promise<ImageBackend> {
+  return await new BackendRegistry().open(withDefaults(SHARED_SETTINGS, settings))
 }

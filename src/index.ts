@@ -1,0 +1,5 @@
+export { type BackendEntry, type BackendFactory, type BackendPlugin, BackendRegistry, openBackend } from './backends/registry.ts'
+export { runRequest } from './backends/run-request.ts'
+export { type BackendSettings, type BatchSettings, SHARED_SETTINGS, withDefaults } from './config/settings.ts'
+export type * from './contract/index.ts'
+export { DiffgentorError, ERROR_TRAITS, type ErrorCode } from './errors.ts'
