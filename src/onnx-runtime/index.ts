@@ -1,0 +1,6 @@
+export { type ExecutionProvider, providersByName, providersForDevice } from './execution-providers.ts'
+export type { FeedValue } from './feed-values.ts'
+export { GraphBinding, type RoleNames } from './graph-binding.ts'
+export type { GraphSource, PatchedGraph } from './graph-source.ts'
+export { OnnxSession, type ValueInfo } from './onnx-session.ts'
+export type { SessionOptions } from './session-options.ts'

@@ -1,0 +1,45 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import type { ExecutionProvider } from './execution-providers.ts'
+import type { GraphSource } from './graph-source.ts'
+
+/** How graphs are loaded and run. */
+export interface SessionOptions {
+  /** In order of preference. Default: the CPU. */
+  executionProviders?: readonly ExecutionProvider[] | undefined
+  intraOpThreads?: number | undefined
+  interOpThreads?: number | undefined
+  /** Default true. */
+  allowSpinning?: boolean | undefined
+  /** Default `all`. */
+  optimizationLevel?: 'disabled' | 'basic' | 'extended' | 'all' | undefined
+  /** Write the optimized graph here, its weights beside it as `<name>.data`. */
+  saveOptimizedAs?: string | undefined
+}
+
+/** Translates into the runtime's own options; those under `extra` must be strings. */
+export function toRuntimeOptions(options: SessionOptions, source: GraphSource): InferenceSession.SessionOptions {
+  const session: Record<string, unknown> = {}
+  if (options.allowSpinning === false) {
+    session['intra_op'] = { allow_spinning: '0' }
+    session['inter_op'] = { allow_spinning: '0' }
+  }
+  if (typeof source !== 'string') session['model_external_initializers_file_folder_path'] = source.dataFolder
+  if (options.saveOptimizedAs) {
+    session['optimized_model_external_initializers_file_name'] = `${fileName(options.saveOptimizedAs)}.data`
+    session['optimized_model_external_initializers_min_size_in_bytes'] = '1024'
+  }
+  return {
+    executionProviders: [...(options.executionProviders ?? [{ name: 'cpu' }])] as InferenceSession.ExecutionProviderConfig[],
+    graphOptimizationLevel: options.optimizationLevel ?? 'all',
+    executionMode: (options.interOpThreads ?? 1) > 1 ? 'parallel' : 'sequential',
+    interOpNumThreads: options.interOpThreads ?? 1,
+    logSeverityLevel: 3,
+    ...(options.intraOpThreads === undefined ? {} : { intraOpNumThreads: options.intraOpThreads }),
+    ...(options.saveOptimizedAs === undefined ? {} : { optimizedModelFilePath: options.saveOptimizedAs }),
+    ...(Object.keys(session).length === 0 ? {} : { extra: { session } }),
+  }
+}
+
+function fileName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+}
