@@ -63,6 +63,21 @@ const TRAITS = {
   resume_mismatch: usage,
   /** The same fault on row after row. */
   systemic_fault: fatal,
+  /** A field of an HTTP request that is missing, of the wrong type or out of range. */
+  invalid_field: { ...usage, httpStatus: 422 },
+  /** A body, a picture or a form beyond the server's limits. */
+  request_too_large: { ...usage, httpStatus: 413 },
+  /** No key, or a wrong one. */
+  invalid_api_key: { ...usage, httpStatus: 401 },
+  /** A caller, host name or web page that may not do this. */
+  forbidden: { ...usage, httpStatus: 403 },
+  /** No such route, job or stored picture. */
+  not_found: { ...usage, httpStatus: 404 },
+  method_not_allowed: { ...usage, httpStatus: 405 },
+  /** More requests than one key may send. */
+  rate_limited: { httpStatus: 429, exitCode: 1, retryable: true, endsRun: false },
+  /** The server or its model is starting or stopping. */
+  not_ready: { httpStatus: 503, exitCode: 1, retryable: true, endsRun: false },
   queue_full: { httpStatus: 429, exitCode: 1, retryable: true, endsRun: false },
   timeout: { httpStatus: 504, exitCode: 1, retryable: true, endsRun: false },
   cancelled: { httpStatus: 499, exitCode: 1, retryable: false, endsRun: false },

@@ -25,7 +25,11 @@ const batchSettings = {
   ...sharedSettings,
 }
 
-const serverSettings = { ...serveSettings, allow_private_urls: inputSettings.allow_private_urls, ...sharedSettings }
+const serverSettings = {
+  ...sharedSettings,
+  ...serveSettings,
+  allow_private_urls: inputSettings.allow_private_urls,
+}
 
 /** A table of settings by their snake_case names. */
 export type SettingTable = Readonly<Record<string, Setting<NonNullable<unknown>>>>

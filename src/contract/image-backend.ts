@@ -28,6 +28,8 @@ export interface BackendCapabilities {
   seed: boolean
   guidanceScale: boolean
   numInferenceSteps: boolean
+  /** The most denoising steps that make sense; absent: no limit. */
+  maxInferenceSteps?: number | undefined
   /** Understands `request.diffusion`. */
   diffusion: boolean
   /** Pictures in one call; more are split into several calls. */

@@ -5,6 +5,14 @@ const word = (value: unknown) => (typeof value === 'string' && value !== '' ? va
 
 /** The server's own flags. */
 export const serveSettings = {
+  model_name: list({
+    ...serve,
+    group: 'Backend',
+    aliases: ['model'],
+    expects: 'names of models',
+    item: word,
+    describe: 'Model to serve, as in t2i; repeat for several, the first one is the default',
+  }),
   mode: choice({ ...serve, choices: ['t2i', 'edit', 'both'], describe: 'What is served; default: what the model can' }),
   host: text({ ...serve, describe: 'Address to listen on; default 127.0.0.1, or 0.0.0.0 when keys are set' }),
   port: integer({ ...serve, min: 0, max: 65_535, default: 8000, describe: 'Port; 0 picks a free one and prints it' }),
