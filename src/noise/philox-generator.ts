@@ -5,7 +5,7 @@ const MULTIPLIER_0 = 0xd2511f53
 const MULTIPLIER_1 = 0xcd9e8d57
 const WEYL_0 = 0x9e3779b9
 const WEYL_1 = 0xbb67ae85
-const ANGLE_STEP = Math.fround(2.3283064e-10 * 6.2831855)
+const WORD_RANGE = 2 ** 32
 
 /**
  * Philox 4×32-10 laid out as torch draws on NVIDIA devices and as A1111's "NV" noise does it.
@@ -63,9 +63,9 @@ function highProduct(a: number, b: number): number {
   return (highA * highB + Math.floor(middle / 65536) + Math.floor(carry / 65536)) >>> 0
 }
 
-/** In double with a float32 step of the angle, as the widely used imitation of the device's numbers computes it. */
+/** In double: what the published example values of the device's look-alike follow. The device itself rounds to float32. */
 function boxMuller(word0: number, word1: number): number {
-  const u = (word0 + 0.5) * 2 ** -32
-  const angle = (word1 + 0.5) * ANGLE_STEP
-  return Math.sqrt(-2 * Math.log(u)) * Math.sin(angle)
+  const uniform = (word0 + 0.5) / WORD_RANGE
+  const angle = (2 * Math.PI * (word1 + 0.5)) / WORD_RANGE
+  return Math.sqrt(-2 * Math.log(uniform)) * Math.sin(angle)
 }
