@@ -1,4 +1,4 @@
-import { fusedMultiplyAdd as fma } from './fused-multiply-add.ts'
+import { fusedMultiplyAdd as fma } from '../tensor/fused-multiply-add.ts'
 
 /**
  * Logarithm, sine and cosine as torch's vectorized CPU kernel computes them: the Cephes single-precision polynomials in
