@@ -20,10 +20,16 @@ export const inputSettings = {
     placeholder: 'PATH',
     describe: 'Data set (csv, tsv, jsonl, json, parquet), folder of pictures, or one picture; "-" reads stdin',
   }),
-  instruction: text({ ...editInput, describe: 'Instruction for every row without its own' }),
-  instruction_key: text({ ...editInput, default: 'instruction', describe: 'Column of the instruction' }),
-  image_key: list({ ...editInput, expects: 'column names', item: line, describe: 'Columns of the source pictures' }),
-  mask_key: text({ ...editInput, default: 'mask', describe: 'Column of the mask' }),
+  instruction: text({ ...editInput, shapesPictures: true, describe: 'Instruction for every row without its own' }),
+  instruction_key: text({ ...editInput, shapesPictures: true, default: 'instruction', describe: 'Column of the instruction' }),
+  image_key: list({
+    ...editInput,
+    shapesPictures: true,
+    expects: 'column names',
+    item: line,
+    describe: 'Columns of the source pictures',
+  }),
+  mask_key: text({ ...editInput, shapesPictures: true, default: 'mask', describe: 'Column of the mask' }),
   image_cache_dir: text({ ...editInput, placeholder: 'FOLDER', describe: 'Folder that keeps fetched pictures' }),
   allow_private_urls: flag({
     group: 'Input',
@@ -48,7 +54,11 @@ export const inputSettings = {
 
 export const outputSettings = {
   output_dir: text({ ...output, default: './output', placeholder: 'FOLDER', describe: 'Where pictures, ledger and logs go' }),
-  output_name_column: text({ ...output, describe: 'Column that names each picture, as a path inside the output folder' }),
+  output_name_column: text({
+    ...output,
+    shapesPictures: true,
+    describe: 'Column that names each picture, as a path inside the output folder',
+  }),
   output_format: choice({
     ...output,
     shapesPictures: true,
@@ -87,7 +97,12 @@ export const runSettings = {
     default: 1,
     describe: 'Rows that a worker holds at once; never changes a picture',
   }),
-  max_retries: integer({ ...running, min: 0, max: 100, default: 3, describe: 'Repeats of a failed row, with growing pauses' }),
+  max_retries: integer({
+    ...running,
+    min: 0,
+    max: 100,
+    describe: 'Repeats of a failed row, with growing pauses; default 3, for hosted APIs 5',
+  }),
   max_failures: integer({ ...running, min: 1, describe: 'End the run after so many failed rows' }),
   resume: flag({ ...running, default: true, describe: 'Go on where an earlier run stopped; --no_resume starts over' }),
   force: flag({ ...running, default: false, describe: 'Resume although settings or rows changed' }),
