@@ -1,3 +1,4 @@
+import type { SchemaElement } from 'hyparquet'
 import type { DiffgentorError } from '../errors.ts'
 
 /** One row as it stands in the data set. */
@@ -21,6 +22,15 @@ export interface Fingerprint {
   readonly sha256: string
 }
 
+/** Which rows to read. */
+export interface RowOptions {
+  /** Position of the first row. Default 0. */
+  from?: number | undefined
+  /** Passes over the rows for which it is false, before they are parsed. Default: every row is wanted. */
+  wants?: ((index: number, position: number) => boolean) | undefined
+  signal?: AbortSignal | undefined
+}
+
 /** A data set that is read row by row, as often as needed, and never held. */
 export interface Dataset extends AsyncDisposable {
   /** What to call it in messages and in `run.json`. */
@@ -31,8 +41,10 @@ export interface Dataset extends AsyncDisposable {
   readonly columns: readonly string[]
   /** True when some column gives the index, so that duplicates are possible. */
   readonly hasIndexColumn: boolean
-  /** Rows in order, from a position on. Skipped rows cost as little as the format allows. */
-  rows(options?: { from?: number; signal?: AbortSignal }): AsyncIterable<Row>
+  /** The source's own schema, when it is Parquet: results in Parquet keep it. */
+  readonly parquetSchema?: readonly SchemaElement[] | undefined
+  /** Rows in order. Rows before `from` and rows that are not wanted cost as little as the format allows: they are not parsed. */
+  rows(options?: RowOptions): AsyncIterable<Row>
   /** Rows in all; one pass at most, remembered. */
   countRows(): Promise<number>
   /** The first few duplicate indexes, in bounded memory; empty when there are none. */
