@@ -1,14 +1,14 @@
 import type { CallContext, ImageBackend, ImageRequest, ImageResult, ImageWarning, Usage } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 
-/** Runs a request on a backend: checks it, says what cannot be honoured, and splits many pictures into calls of the size that the backend takes. */
+/** Runs a request on a backend: checks it, says what cannot be honored, and splits many pictures into calls of the size that the backend takes. */
 export async function runRequest(backend: ImageBackend, request: ImageRequest, context: CallContext): Promise<ImageResult> {
   context.signal.throwIfAborted()
   checkRequest(request)
   checkAbility(backend, request)
-  const { request: honoured, warnings } = withholdIgnored(backend, request)
+  const { request: honored, warnings } = withholdIgnored(backend, request)
   const results: ImageResult[] = []
-  for (const call of splitCalls(honoured, backend.capabilities.maxImagesPerCall)) {
+  for (const call of splitCalls(honored, backend.capabilities.maxImagesPerCall)) {
     const first = results.reduce((count, result) => count + result.images.length, 0)
     results.push(await backend.run(call, { ...context, onProgress: countFrom(first, context.onProgress) }))
   }
@@ -57,35 +57,35 @@ function checkAbility(backend: ImageBackend, request: ImageRequest): void {
 /** Takes out what the backend would drop, and says so. */
 function withholdIgnored(backend: ImageBackend, request: ImageRequest): { request: ImageRequest; warnings: ImageWarning[] } {
   const { capabilities, modelId } = backend
-  const honoured: ImageRequest = { ...request }
+  const honored: ImageRequest = { ...request }
   const warnings: ImageWarning[] = []
-  const ignore = (field: string) => warnings.push({ kind: 'ignored', field, detail: `${modelId} does not honour ${field}.` })
-  if (honoured.negativePrompt !== undefined && !capabilities.negativePrompt) {
+  const ignore = (field: string) => warnings.push({ kind: 'ignored', field, detail: `${modelId} does not honor ${field}.` })
+  if (honored.negativePrompt !== undefined && !capabilities.negativePrompt) {
     ignore('negative_prompt')
-    delete honoured.negativePrompt
+    delete honored.negativePrompt
   }
-  if (honoured.numInferenceSteps !== undefined && !capabilities.numInferenceSteps) {
+  if (honored.numInferenceSteps !== undefined && !capabilities.numInferenceSteps) {
     ignore('num_inference_steps')
-    delete honoured.numInferenceSteps
+    delete honored.numInferenceSteps
   }
-  if (honoured.guidanceScale !== undefined && !capabilities.guidanceScale) {
+  if (honored.guidanceScale !== undefined && !capabilities.guidanceScale) {
     ignore('guidance_scale')
-    delete honoured.guidanceScale
+    delete honored.guidanceScale
   }
-  if (honoured.seeds && !capabilities.seed) {
+  if (honored.seeds && !capabilities.seed) {
     ignore('seed')
-    delete honoured.seeds
+    delete honored.seeds
   }
-  if (honoured.edit?.mask && !capabilities.mask) {
+  if (honored.edit?.mask && !capabilities.mask) {
     ignore('mask')
-    honoured.edit = { ...honoured.edit, mask: undefined }
+    honored.edit = { ...honored.edit, mask: undefined }
   }
-  if (honoured.diffusion && !capabilities.diffusion) {
-    const given = Object.entries(honoured.diffusion).filter(([, value]) => value !== undefined)
+  if (honored.diffusion && !capabilities.diffusion) {
+    const given = Object.entries(honored.diffusion).filter(([, value]) => value !== undefined)
     for (const [field] of given) ignore(toSnakeCase(field))
-    delete honoured.diffusion
+    delete honored.diffusion
   }
-  return { request: honoured, warnings }
+  return { request: honored, warnings }
 }
 
 function splitCalls(request: ImageRequest, most: number): ImageRequest[] {

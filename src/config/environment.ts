@@ -36,7 +36,7 @@ export function readVariables(
 }
 
 /** One sentence for each `DG_*` variable that nothing reads. */
-export function findUnknownVariables(environment: NodeJS.ProcessEnv): string[] {
+export function findUnknownVariables(environment: NodeJS.ProcessEnv = process.env): string[] {
   const known = new Set(
     [BATCH_SETTINGS, SERVE_SETTINGS].flatMap((table) =>
       Object.entries(table as SettingTable).flatMap(([name, setting]) => variablesOf(name, setting)),

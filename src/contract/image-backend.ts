@@ -69,6 +69,6 @@ export interface ImageBackend extends AsyncDisposable {
   restart?(): Promise<void>
   /** The model's own defaults, for `--print_config`, the server and the price of a dry run. */
   readonly defaults?: Readonly<{ numInferenceSteps?: number; guidanceScale?: number }> | undefined
-  /** Warnings that hold for every call, such as a wish in the settings that cannot be honoured. Told once. */
+  /** Warnings that hold for every call, such as a wish in the settings that cannot be honored. Told once. */
   readonly openingWarnings?: readonly ImageWarning[] | undefined
 }

@@ -4,7 +4,7 @@ export interface RawPicture {
   pixels: Uint8Array
   width: number
   height: number
-  /** 1 grey, 3 sRGB, 4 sRGB with straight alpha. */
+  /** 1 gray, 3 sRGB, 4 sRGB with straight alpha. */
   channels: 1 | 3 | 4
 }
 
@@ -25,7 +25,7 @@ export interface GeneratedImage {
   revisedPrompt?: string | undefined
 }
 
-/** Something asked for that could not be honoured, or only in part. */
+/** Something asked for that could not be honored, or only in part. */
 export interface ImageWarning {
   kind: 'ignored' | 'adjusted'
   /** The field of the request, in the words of the command line: `negative_prompt`. */

@@ -34,7 +34,7 @@ const DEFAULT_GUIDANCE = 1
 /**
  * Draws made-up pictures: the same request and seed always give the same pixels. Words in brackets in the prompt make it
  * misbehave, for tests: `[fail:CODE]` fails, `[fail:CODE:2]` fails the first two times, `[delay:MS]` takes that long,
- * `[flat]` draws one flat colour, `[hang]` never ends until it is cancelled.
+ * `[flat]` draws one flat color, `[hang]` never ends until it is cancelled.
  */
 export class FakeBackend implements ImageBackend {
   readonly name = 'fake'
@@ -96,7 +96,7 @@ function describe(request: ImageRequest, seed: number): string {
   return JSON.stringify([prompt, negativePrompt, guidanceScale, numInferenceSteps, edit?.strength, digests, seed])
 }
 
-/** Two colours taken from a hash, blended across the picture. */
+/** Two colors taken from a hash, blended across the picture. */
 function draw(text: string, width: number, height: number, isFlat: boolean): RawPicture {
   const digest = createHash('sha256').update(text).digest()
   const pixels = new Uint8Array(width * height * 3)

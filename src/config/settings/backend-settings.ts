@@ -72,7 +72,7 @@ export const engineSettings = {
     describe: 'Decode in overlapping tiles: less memory, slightly different pixels',
   }),
   enable_cpu_offload: flag({ ...engine, default: false, describe: 'Keep only the component in use in memory' }),
-  enable_compile: flag({ ...engine, default: true, describe: 'Keep optimised graphs on disk for the next start' }),
+  enable_compile: flag({ ...engine, default: true, describe: 'Keep optimized graphs on disk for the next start' }),
   attention_backend: text({ ...engine, describe: 'Accepted for scripts of other tools; warns where it has no effect' }),
   cache_type: text({ ...engine, describe: 'Accepted for scripts of other tools; warns where it has no effect' }),
   recycle_after: integer({ ...engine, min: 1, describe: 'Restart a worker after so many pictures' }),
@@ -82,7 +82,7 @@ export const engineSettings = {
     ...engine,
     flag: false,
     variables: ['DG_ONNX_CACHE_DIR'],
-    describe: 'Folder for optimised graphs and merged weights',
+    describe: 'Folder for optimized graphs and merged weights',
   }),
   providers: list({
     ...engine,

@@ -107,7 +107,7 @@ export const runSettings = {
   resume: flag({ ...running, default: true, describe: 'Go on where an earlier run stopped; --no_resume starts over' }),
   force: flag({ ...running, default: false, describe: 'Resume although settings or rows changed' }),
   retry_failed: flag({ ...running, default: false, describe: 'Run only the rows that failed last time' }),
-  retry_suspect: flag({ ...running, default: false, describe: 'Run again the rows whose picture was one flat colour' }),
+  retry_suspect: flag({ ...running, default: false, describe: 'Run again the rows whose picture was one flat color' }),
   retry_ambiguous: flag({ ...running, default: false, describe: 'Send again requests that may already have been billed' }),
   dry_run: flag({ ...running, default: false, describe: 'Say what would be done and what it would cost, then stop' }),
   node_rank: integer({
