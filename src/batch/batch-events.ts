@@ -29,7 +29,7 @@ export type BatchEvent =
   | { type: 'row-retry'; index: number; attempt: number; error: LedgerError; waitMs: number }
   /** A row reached its end; `entry` is what the ledger holds. */
   | { type: 'row-end'; entry: LedgerEntry; counts: Readonly<BatchCounts> }
-  /** Something could not be honoured, told once for each sentence. */
+  /** Something could not be honored, told once for each sentence. */
   | { type: 'warning'; message: string }
   /** Something worth knowing, such as a stale lock taken over. */
   | { type: 'notice'; message: string }

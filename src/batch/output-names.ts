@@ -1,9 +1,7 @@
 import { DiffgentorError } from '../errors.ts'
+import type { OutputFormat } from '../images/encode-picture.ts'
 
-/** A picture's file format. */
-export type PictureFormat = 'png' | 'jpeg' | 'webp' | 'avif'
-
-const FORMAT_OF_ENDING: Readonly<Record<string, PictureFormat>> = {
+const FORMAT_OF_ENDING: Readonly<Record<string, OutputFormat>> = {
   '.png': 'png',
   '.jpg': 'jpeg',
   '.jpeg': 'jpeg',
@@ -11,7 +9,7 @@ const FORMAT_OF_ENDING: Readonly<Record<string, PictureFormat>> = {
   '.avif': 'avif',
 }
 
-const ENDING_OF_FORMAT: Readonly<Record<PictureFormat, string>> = {
+const ENDING_OF_FORMAT: Readonly<Record<OutputFormat, string>> = {
   png: '.png',
   jpeg: '.jpg',
   webp: '.webp',
@@ -33,7 +31,7 @@ export interface NameRequest {
   /** The row's own name; absent or blank: the index. */
   name?: string | undefined
   /** Format of names without a known ending. */
-  format: PictureFormat
+  format: OutputFormat
 }
 
 /** The names of a row's pictures, as paths inside the output folder with `/`. Throws `invalid_output_name`. */
@@ -47,7 +45,7 @@ export function nameOutputs({ index, numImages, name, format }: NameRequest): st
 }
 
 /** The format in which a name is written. */
-export function formatOfName(name: string): PictureFormat {
+export function formatOfName(name: string): OutputFormat {
   return FORMAT_OF_ENDING[endingOf(name).toLowerCase()] ?? 'png'
 }
 
@@ -60,7 +58,7 @@ function padIndex(index: number): string {
   return index < 0 ? `-${padIndex(-index)}` : String(index).padStart(6, '0')
 }
 
-function splitName(name: string, format: PictureFormat): { stem: string; ending: string } {
+function splitName(name: string, format: OutputFormat): { stem: string; ending: string } {
   const ending = endingOf(name)
   const stem = name.slice(0, name.length - ending.length)
   const isKnown = ending.toLowerCase() in FORMAT_OF_ENDING && stem !== '' && !stem.endsWith('/')

@@ -1,0 +1,51 @@
+import { BATCH_SETTINGS, type BatchSettings, type CamelCase, toCamelCase } from '../config/settings.ts'
+import type { ControlNetChoice, DiffusionOptions, EncodedPicture } from '../contract/index.ts'
+
+type SettingName = keyof typeof BATCH_SETTINGS
+
+/** Settings that go into the request as they are, under the same name. */
+const COPIED = [
+  'scheduler',
+  'scheduler_config',
+  'guidance_rescale',
+  'clip_skip',
+  'prompt_2',
+  'eta',
+  'prompt_syntax',
+  'noise_source',
+  'noise_dtype',
+  'vae',
+  'refiner',
+  'denoising_end',
+  'denoising_start',
+  'original_size',
+  'target_size',
+  'crop_top_left',
+  'upscale',
+  'save_latents',
+] as const satisfies readonly SettingName[]
+
+const FIELDS = COPIED.map((name) => ({
+  key: toCamelCase(name) as CamelCase<(typeof COPIED)[number]>,
+  byDefault: BATCH_SETTINGS[name].default as unknown,
+}))
+
+/**
+ * What only local diffusion understands; undefined when nothing of it was asked for, so that other backends need not warn.
+ * `controlImages` are the condition pictures, one for each ControlNet.
+ */
+export function toDiffusionOptions(
+  settings: BatchSettings,
+  controlImages: readonly EncodedPicture[],
+): DiffusionOptions | undefined {
+  const wishes: Record<string, unknown> = {}
+  for (const { key, byDefault } of FIELDS) {
+    if (settings[key] !== undefined && settings[key] !== byDefault) wishes[key] = settings[key]
+  }
+  if (settings.lora) wishes.loras = settings.lora
+  if (settings.embedding) wishes.embeddings = settings.embedding
+  if (settings.controlnet) {
+    wishes.controlnets = settings.controlnet.map((choice, at): ControlNetChoice => ({ ...choice, image: controlImages[at]! }))
+  }
+  return Object.keys(wishes).length === 0 ? undefined : (wishes as DiffusionOptions)
+}

@@ -1,0 +1,54 @@
+import type { BatchSettings } from '../config/settings.ts'
+import type { ImageBackend } from '../contract/index.ts'
+import type { DiffgentorError } from '../errors.ts'
+
+const LONGEST_BACKOFF_MS = 60_000
+const LONGEST_RETRY_AFTER_MS = 600_000
+/** Deaths of a worker after which a row is set apart. */
+const DEADLY_CRASHES = 2
+
+/** How often and how soon a row is tried again. */
+export interface RetryPolicy {
+  /** Repeats of a row in one run, at least 0. */
+  maxRetries: number
+  /** Ceiling of the first pause, in milliseconds; doubles each time. */
+  delayMs: number
+}
+
+/** What follows a failed attempt. */
+export type Verdict =
+  /** Try again after a pause. */
+  | { kind: 'retry'; waitMs: number }
+  /** This row is through. */
+  | { kind: 'fail' }
+  /** It killed two workers. */
+  | { kind: 'poison' }
+  /** It may have been billed. */
+  | { kind: 'unknown' }
+  /** Every row would fail: the run ends and this row stays pending. */
+  | { kind: 'end-run' }
+
+/** `--api_max_retries`, then the provider's own variable, then `--max_retries` for hosted models; `--max_retries` alone for local ones. */
+export function choosePolicy(backend: ImageBackend, settings: BatchSettings): RetryPolicy {
+  if (!backend.capabilities.paid) return { maxRetries: settings.maxRetries ?? 3, delayMs: settings.retryDelay * 1000 }
+  const pool = backend.name === 'google_genai' ? settings.geminiMaxRetries : settings.openaiMaxRetries
+  return { maxRetries: settings.apiMaxRetries ?? settings.maxRetries ?? pool ?? 5, delayMs: settings.retryDelay * 1000 }
+}
+
+/** Decides after a failed attempt. `attempts` and `crashes` count those of the row in this run, this one included. */
+export function judgeFailure(
+  error: DiffgentorError,
+  { attempts, crashes }: { attempts: number; crashes: number },
+  { maxRetries, delayMs }: RetryPolicy,
+  random: () => number,
+): Verdict {
+  if (error.traits.endsRun) return { kind: 'end-run' }
+  if (error.code === 'upstream_ambiguous') return { kind: 'unknown' }
+  if (crashes >= DEADLY_CRASHES) return { kind: 'poison' }
+  if (!error.traits.retryable) return { kind: 'fail' }
+  if ((error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) return { kind: 'end-run' }
+  if (attempts > maxRetries) return { kind: 'fail' }
+  if (error.retryAfterMs !== undefined) return { kind: 'retry', waitMs: error.retryAfterMs }
+  // Full jitter: rows that failed together do not come back together.
+  return { kind: 'retry', waitMs: Math.min(LONGEST_BACKOFF_MS, delayMs * 2 ** (attempts - 1)) * random() }
+}
