@@ -24,7 +24,7 @@ export function toGray(picture: RawPicture): RawPicture {
   return { ...picture, channels: 1, pixels: gray }
 }
 
-/** Blends a picture with alpha over one colour; one without alpha is given back as three channels. */
+/** Blends a picture with alpha over one color; one without alpha is given back as three channels. */
 export function compositeOver(picture: RawPicture, color: readonly [number, number, number]): RawPicture {
   if (picture.channels !== 4) return toRgb(picture)
   const { width, height, pixels } = picture
