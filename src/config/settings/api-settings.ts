@@ -87,6 +87,12 @@ export const providerSettings = {
     variables: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     describe: 'Address of an OpenAI-compatible API',
   }),
+  openai_organization: text({
+    ...variable,
+    variables: ['OPENAI_ORG_ID'],
+    describe: 'Organization that OpenAI bills, when the key belongs to several',
+  }),
+  openai_project: text({ ...variable, variables: ['OPENAI_PROJECT_ID'], describe: 'Project that OpenAI bills' }),
   ...poolSettings('openai', 'OpenAI-compatible'),
   gemini_api_key: text({
     ...variable,

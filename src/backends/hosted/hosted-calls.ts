@@ -1,0 +1,93 @@
+import { setMaxListeners } from 'node:events'
+import type { CallContext } from '../../contract/index.ts'
+import { DiffgentorError, toDiffgentorError } from '../../errors.ts'
+import type { Clock } from './clock.ts'
+import type { Endpoint } from './endpoint.ts'
+import { EndpointPool } from './endpoint-pool.ts'
+import type { Answer } from './exchange.ts'
+import { Transport } from './transport.ts'
+
+const DOWNLOAD_ATTEMPTS = 3
+
+export interface HostedCallsOptions {
+  endpoints: readonly Endpoint[]
+  /** Requests in flight at once. */
+  concurrency: number
+  /** Requests a minute over all endpoints. */
+  requestsPerMinute: number | undefined
+  timeoutMs: number
+  /** Reads the provider's error out of an answer that is none of the 2xx. */
+  readError: (endpoint: Endpoint, answer: Answer) => DiffgentorError
+  clock?: Clock | undefined
+}
+
+/** Asks a provider once, through an SDK or not, with the `fetch` that it is given. */
+export type Ask<T> = (endpoint: Endpoint, fetch: typeof globalThis.fetch) => Promise<T>
+
+/** Sends requests through a pool of endpoints: each exactly once, and each failure told by what is known of it. */
+export class HostedCalls implements AsyncDisposable {
+  readonly #options: HostedCallsOptions
+  readonly #pool: EndpointPool
+  readonly #transport = new Transport()
+
+  constructor(options: HostedCallsOptions) {
+    this.#options = options
+    this.#pool = new EndpointPool(options.endpoints, options)
+  }
+
+  /** Waits for its turn, tells `start`, and sends. */
+  async call<T>(ask: Ask<T>, { signal, onProgress }: CallContext): Promise<T> {
+    // A batch hands one signal to every row; hundreds of listeners on it are no leak.
+    setMaxListeners(0, signal)
+    const lease = await this.#pool.acquire(signal)
+    const { endpoint } = lease
+    const exchange = this.#transport.open(endpoint.baseUrl, endpoint.name, this.#options.timeoutMs, signal)
+    try {
+      onProgress?.({ phase: 'start' })
+      const value = await ask(endpoint, exchange.fetch)
+      lease.succeed()
+      return value
+    } catch (thrown) {
+      throw lease.fail(this.#explain(thrown, endpoint, exchange.failure, exchange.answer))
+    }
+  }
+
+  /** What really happened, whatever an SDK made of it. */
+  #explain(thrown: unknown, endpoint: Endpoint, failure: DiffgentorError | undefined, answer: Answer | undefined) {
+    if (failure) return failure
+    if (answer && (answer.status < 200 || answer.status >= 300)) return this.#options.readError(endpoint, answer)
+    if (thrown instanceof DiffgentorError) return thrown
+    if (answer) return unreadableAnswer(endpoint)
+    return toDiffgentorError(thrown)
+  }
+
+  /**
+   * Fetches a finished picture from the endpoint that made it, without its key. The picture is paid for, so a failure is
+   * tried again a few times and is `upstream_ambiguous` in the end.
+   */
+  async download(url: URL, { name }: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
+    let last: unknown
+    for (let attempt = 0; attempt < DOWNLOAD_ATTEMPTS && !signal.aborted; attempt++) {
+      const exchange = this.#transport.open(url.href, name, this.#options.timeoutMs, signal)
+      const response = await exchange.fetch(url).catch((thrown: unknown) => {
+        last = thrown
+      })
+      if (response?.ok) return exchange.answer!.body
+    }
+    const message = `${name} made the picture, but it cannot be fetched from the address it gave: it may have been billed.`
+    throw new DiffgentorError('upstream_ambiguous', message, { cause: last })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pool.close()
+    await this.#transport[Symbol.asyncDispose]()
+  }
+}
+
+/** A 2xx answer that is not what the provider's API says it is: most often some other server stands at the address. */
+export function unreadableAnswer({ name }: Endpoint): DiffgentorError {
+  return new DiffgentorError(
+    'upstream_rejected',
+    `${name} answered with something other than the expected JSON; check the base URL, which for most servers ends in /v1.`,
+  )
+}

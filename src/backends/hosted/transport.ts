@@ -1,0 +1,30 @@
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { Exchange } from './exchange.ts'
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+
+// Time limits are the exchange's business; a connection is kept only briefly, as reusing one that the server is just
+// closing would make a request ambiguous for nothing.
+const CONNECTIONS = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 }, keepAliveTimeout: 4_000 }
+
+/** The connections of one backend. Honors the usual proxy variables, but for loopback addresses. */
+export class Transport implements AsyncDisposable {
+  #direct: Dispatcher = new Agent(CONNECTIONS)
+  #proxied: Dispatcher | undefined
+
+  /** Prepares one request; nothing is opened before its `fetch` is called. */
+  open(address: string, name: string, timeoutMs: number, signal: AbortSignal): Exchange {
+    return new Exchange({ dispatcher: this.#dispatcherFor(address), name, timeoutMs, signal })
+  }
+
+  #dispatcherFor(address: string): Dispatcher {
+    if (LOOPBACK.test(new URL(address).hostname)) return this.#direct
+    this.#proxied ??= new EnvHttpProxyAgent(CONNECTIONS)
+    return this.#proxied
+  }
+
+  /** Closes every connection; requests under way fail. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#direct.destroy(), this.#proxied?.destroy()])
+  }
+}
