@@ -40,10 +40,11 @@ export interface GraphSignature {
 /** Reads inputs, outputs, operators and sizes of a model file; weights are not loaded. */
 export async function readGraphSignature(file: string): Promise<GraphSignature> {
   const model = await OnnxModel.read(file)
-  return namingFile(file, () => describeModel(model, file))
+  return namingFile(file, () => describeGraph(model, file))
 }
 
-function describeModel(model: OnnxModel, file: string): GraphSignature {
+/** The signature of a model that was read before. */
+export function describeGraph(model: OnnxModel, file: string): GraphSignature {
   const initializers = [...model.initializers.values()]
   return {
     file,

@@ -31,6 +31,13 @@ export class OnnxTensor {
     return new OnnxTensor(message)
   }
 
+  /** A tensor whose little-endian bytes lie in a file. */
+  static inFile(name: string, dtype: GraphDataType, dims: readonly number[], span: FileSpan): OnnxTensor {
+    const tensor = OnnxTensor.create(name, dtype, dims, new Uint8Array())
+    tensor.message.setSpan(TENSOR.rawData, span)
+    return tensor
+  }
+
   get name(): string {
     return this.message.text(TENSOR.name)
   }

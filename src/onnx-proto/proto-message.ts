@@ -126,6 +126,10 @@ export class ProtoMessage {
     this.#replace(number, [{ number, wireType, value }])
   }
 
+  setSpan(number: number, value: FileSpan): void {
+    this.#replace(number, [{ number, wireType: BYTES, value }])
+  }
+
   setMessages(number: number, values: readonly ProtoMessage[]): void {
     this.#replace(
       number,

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { DiffgentorError } from '../../errors.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { type LoraPart, type LoraTarget, parseLoraKey } from './lora-keys.ts'
+import { SafetensorsFile } from './safetensors.ts'
+
+/** What a LoRA file says about one module of a network. */
+export interface LoraModule {
+  target: LoraTarget
+  /** Underscored path inside the target. */
+  module: string
+  parts: Readonly<Partial<Record<LoraPart, Tensor>>>
+}
+
+/** A LoRA file in memory. */
+export interface LoraFile {
+  path: string
+  /** SHA-256 of the file, in hexadecimal. */
+  hash: string
+  modules: readonly LoraModule[]
+  /** Keys that belong to no known form. */
+  unknownKeys: readonly string[]
+}
+
+/** Reads a LoRA file as diffusers, PEFT or the kohya tools write it. Rejects with `model_unreadable` when nothing in it is a LoRA. */
+export async function readLoraFile(path: string): Promise<LoraFile> {
+  await using file = await SafetensorsFile.open(path)
+  const modules = new Map<string, LoraModule & { parts: Partial<Record<LoraPart, Tensor>> }>()
+  const unknownKeys: string[] = []
+  for (const name of file.names) {
+    const key = parseLoraKey(name)
+    if (key === undefined) {
+      unknownKeys.push(name)
+      continue
+    }
+    const id = `${key.target}:${key.module}`
+    const entry = modules.get(id) ?? { target: key.target, module: key.module, parts: {} }
+    entry.parts[key.part] = await file.read(name)
+    modules.set(id, entry)
+  }
+  if (modules.size === 0) {
+    throw new DiffgentorError(
+      'model_unreadable',
+      `The file ${path} holds no LoRA: none of its ${file.names.length} tensors has a LoRA name.`,
+      {
+        field: 'loras',
+      },
+    )
+  }
+  return { path, hash: await hashFile(path), modules: [...modules.values()], unknownKeys }
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+  return hash.digest('hex')
+}
