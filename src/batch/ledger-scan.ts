@@ -36,13 +36,14 @@ const MOST_REPORTED = 5
 
 /**
  * Reads a ledger line by line without holding it. The first fields are read from the bytes, as this program writes them;
- * a line in another form is parsed as JSON. `chunkBytes` at a time; a generator would cost as much as the reading.
+ * a line in another form is parsed as JSON. Yields the bytes read after each chunk; lines go to a callback, since yielding each
+ * would cost as much as reading it.
  */
 export function* scanLedger(
   path: string,
   onLine: (line: ScannedLine) => void,
-  chunkBytes = 1 << 20,
-): Generator<undefined, ScanResult, undefined> {
+  chunkBytes = 1 << 18,
+): Generator<number, ScanResult, undefined> {
   const fd = openSync(path, 'r')
   try {
     const size = fstatSync(fd).size
@@ -72,20 +73,11 @@ export function* scanLedger(
       buffer.copyWithin(0, start, held)
       held -= start
       base += start
-      yield
+      yield read
     }
     return { wholeBytes: base, unreadableLines }
   } finally {
     closeSync(fd)
-  }
-}
-
-/** Reads a whole ledger at once. */
-export function scanWholeLedger(path: string, onLine: (line: ScannedLine) => void): ScanResult {
-  const scan = scanLedger(path, onLine)
-  for (;;) {
-    const step = scan.next()
-    if (step.done) return step.value
   }
 }
 
