@@ -24,20 +24,21 @@ interface RecordDatasetOptions {
 /** Opens text in one of the record formats. The source then belongs to the data set. */
 export async function openRecordDataset(source: ByteSource, options: RecordDatasetOptions): Promise<Dataset> {
   const format = await openFormat(source, options.format, options)
-  const columns = format.columns ?? (await readFirstColumns(source, format, options.name))
+  const columns = await readColumns(source, format, options.name)
   return new RecordDataset(source, format, columns, options)
 }
 
-/** The columns of the first readable row within the first chunk of the source. */
-async function readFirstColumns(source: ByteSource, format: RecordFormat, name: string): Promise<string[]> {
+/** The columns of the header, else those of the first readable row within the first chunk of the source. */
+async function readColumns(source: ByteSource, format: RecordFormat, name: string): Promise<readonly string[]> {
   for await (const { buffer, spans } of readBatches(source, format.layout, { start: format.start, isFirst: true, name })) {
+    if (format.columns) return format.columns
     for (let at = 0; at < spans.starts.length; at += 1) {
       const [parsed] = format.parser.parse([buffer.subarray(spans.starts[at], spans.ends[at])])
       if (parsed && 'values' in parsed) return Object.keys(parsed.values)
     }
-    break
+    return []
   }
-  return []
+  throw new DiffgentorError('invalid_configuration', `${name} holds no rows.`)
 }
 
 class RecordDataset implements Dataset {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ByteSource } from './byte-source.ts'
 import type { Fingerprint } from './dataset.ts'
+import { hashSource } from './hash-source.ts'
 import { chooseIndex } from './index-column.ts'
 import { readBatches } from './record-batches.ts'
 import type { RecordFormat } from './record-format.ts'
@@ -32,7 +33,7 @@ export async function surveyRecords(
   const checkpoints: Checkpoint[] = []
   const repeated = new RepeatedIndexes()
   let rows = 0
-  let hashed = await hashPrefix(source, hash, 0, format.start.offset)
+  let hashed = 0
   for await (const { buffer, offset, spans } of readBatches(source, format.layout, {
     start: format.start,
     isFirst: true,
@@ -45,9 +46,9 @@ export async function surveyRecords(
       repeated.add(chooseIndex(format.parser.readCell(buffer.subarray(starts[at], ends[at]), indexColumn), rows))
     }
     const end = offset + ends.at(-1)!
-    // Blanks between two batches may lie before this buffer.
-    if (hashed < offset) await hashPrefix(source, hash, hashed, offset)
-    hash.update(buffer.subarray(Math.max(hashed, offset) - offset, end - offset))
+    // A header, or blanks that an earlier buffer held, lie before this one.
+    await hashSource(source, hash, hashed, offset)
+    hash.update(buffer.subarray(0, end - offset))
     hashed = end
   }
   return { fingerprint: { rows, bytes: hashed, sha256: hash.digest('hex') }, checkpoints, repeated }
@@ -57,21 +58,9 @@ export async function surveyRecords(
 export async function beginsWith(source: ByteSource, format: RecordFormat, earlier: Fingerprint): Promise<boolean> {
   if (earlier.bytes > source.size) return false
   const hash = createHash('sha256')
-  await hashPrefix(source, hash, 0, earlier.bytes)
+  await hashSource(source, hash, 0, earlier.bytes)
   if (hash.digest('hex') !== earlier.sha256) return false
   const next = new Uint8Array(1)
   const hasNext = (await source.read(next, earlier.bytes)) === 1
   return format.layout.isBoundary(hasNext ? next[0] : undefined)
-}
-
-/** Feeds the bytes from `from` to `to` into the hash; returns `to`. */
-async function hashPrefix(source: ByteSource, hash: ReturnType<typeof createHash>, from: number, to: number): Promise<number> {
-  const buffer = Buffer.allocUnsafe(Math.min(1024 * 1024, to - from))
-  for (let at = from; at < to; ) {
-    const length = await source.read(buffer.subarray(0, Math.min(buffer.length, to - at)), at)
-    if (length === 0) break
-    hash.update(buffer.subarray(0, length))
-    at += length
-  }
-  return to
 }

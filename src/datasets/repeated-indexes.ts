@@ -19,11 +19,19 @@ export class RepeatedIndexes {
   add(index: number): void {
     if (index >= PLACES) this.#isExact = false
     const place = index < PLACES ? index : scramble(index)
-    const page = (this.#pages[Math.floor(place / PAGE_BITS)] ??= new Uint32Array(PAGE_BITS / 32))
+    const page = this.#openPage(Math.floor(place / PAGE_BITS))
     const word = (place % PAGE_BITS) >>> 5
     const bit = 1 << (place & 31)
     if ((page[word]! & bit) !== 0 && this.#suspects.size < MAX_SUSPECTS) this.#suspects.set(index, 0)
     page[word]! |= bit
+  }
+
+  #openPage(number: number): Uint32Array {
+    const known = this.#pages[number]
+    if (known) return known
+    const page = new Uint32Array(PAGE_BITS / 32)
+    this.#pages[number] = page
+    return page
   }
 
   /** Whether suspects are left that only a second pass can clear. */

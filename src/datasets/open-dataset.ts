@@ -1,0 +1,130 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import { DiffgentorError } from '../errors.ts'
+import { openFileSource, textSource } from './byte-source.ts'
+import type { Dataset } from './dataset.ts'
+import { formatOfName, type InputFormat, isParquetName, isPictureName } from './input-format.ts'
+import { openParquetDataset } from './parquet-dataset.ts'
+import { openRecordDataset } from './record-dataset.ts'
+import { spoolStream } from './spool-stream.ts'
+
+/** What the rows are for: prompts to draw, or pictures to edit. */
+export type DatasetKind = 't2i' | 'edit'
+
+export interface OpenDatasetOptions {
+  /** A path, `-` for standard input, or the prompts themselves. */
+  source: string | readonly string[]
+  kind: DatasetKind
+  /** Default: by the ending of the name. Needed for standard input. */
+  format?: InputFormat | undefined
+  /** What `-` reads. */
+  stdin?: Readable | undefined
+  /** Where standard input is kept; default: a temporary folder, removed with the data set. */
+  spoolFolder?: string | undefined
+  /** Against what relative paths resolve. Default: the working folder. */
+  workingFolder?: string | undefined
+}
+
+/** Opens any source of rows. One that is missing, empty, of the wrong kind or of an unknown format is one sentence. */
+export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
+  const { source, kind, workingFolder = '.' } = options
+  if (typeof source !== 'string') return openPrompts(source, kind, resolve(workingFolder))
+  if (source === '-') return openStandardInput(options)
+  const path = resolve(workingFolder, source)
+  const facts = await statSource(path, source)
+  if (facts.isDirectory()) return openFolder(path, source, kind)
+  if (!facts.isFile()) throw refuse(`${source} is neither a file nor a folder.`)
+  if (facts.size === 0) throw refuse(`${source} is empty.`)
+  if (options.format === undefined && isPictureName(path)) {
+    if (kind === 't2i')
+      throw refuse(`${source} is a picture, but prompts are expected; pictures are edited with "diffgentor edit".`)
+    return openPictures([basename(path)], dirname(path), source)
+  }
+  return openFile(path, { name: source, kind, format: options.format ?? formatOfName(source), folder: dirname(path) })
+}
+
+interface FileOptions {
+  name: string
+  kind: DatasetKind
+  format: InputFormat
+  folder: string
+}
+
+async function openFile(path: string, { name, kind, format, folder }: FileOptions): Promise<Dataset> {
+  if (format === 'txt' && kind === 'edit') {
+    throw refuse(`${name} is plain text, which cannot name pictures; use csv, tsv, jsonl, json or parquet.`)
+  }
+  if (format === 'parquet') return openParquetDataset([path], { name, folder })
+  const source = await openFileSource(path)
+  try {
+    return await openRecordDataset(source, { name, folder, format, textColumn: kind === 'edit' ? 'instruction' : 'prompt' })
+  } catch (error) {
+    await source[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function statSource(path: string, name: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
+    throw new DiffgentorError('invalid_configuration', `${name} ${reason}.`, { cause: error })
+  }
+}
+
+/** Prompts from the command line: they are held anyway. */
+function openPrompts(prompts: readonly string[], kind: DatasetKind, folder: string): Promise<Dataset> {
+  if (prompts.length === 0) throw refuse('No prompt is given.')
+  const text = prompts.map((prompt) => JSON.stringify(prompt)).join('\n')
+  const textColumn = kind === 'edit' ? 'instruction' : 'prompt'
+  return openRecordDataset(textSource(text), { name: '--prompt', folder, format: 'jsonl', textColumn })
+}
+
+async function openFolder(path: string, name: string, kind: DatasetKind): Promise<Dataset> {
+  const entries = (await readdir(path)).filter((entry) => !entry.startsWith('.')).sort()
+  const parts = entries.filter(isParquetName)
+  if (parts.length > 0) {
+    return openParquetDataset(
+      parts.map((part) => join(path, part)),
+      { name, folder: path },
+    )
+  }
+  const pictures = entries.filter(isPictureName)
+  if (kind === 't2i') throw refuse(`The folder ${name} holds no Parquet files; name a file with prompts instead.`)
+  if (pictures.length === 0) throw refuse(`The folder ${name} holds neither pictures nor Parquet files.`)
+  return openPictures(pictures, path, name)
+}
+
+/** Pictures as rows with the one column `image`, in the order of their names. */
+function openPictures(names: readonly string[], folder: string, name: string): Promise<Dataset> {
+  const text = names.map((image) => JSON.stringify({ image })).join('\n')
+  return openRecordDataset(textSource(text), { name, folder, format: 'jsonl', textColumn: 'instruction' })
+}
+
+async function openStandardInput(options: OpenDatasetOptions): Promise<Dataset> {
+  const { kind, format, stdin, workingFolder = '.' } = options
+  if (format === undefined) throw refuse('The format of standard input is unknown; say it with --input_format.')
+  if (stdin === undefined) throw refuse('Standard input is not available here.')
+  const folder = options.spoolFolder ?? (await mkdtemp(join(tmpdir(), 'diffgentor-')))
+  const path = await spoolStream(stdin, folder, format)
+  const dataset = await openFile(path, { name: '-', kind, format, folder: resolve(workingFolder) })
+  return options.spoolFolder === undefined ? removeAfter(dataset, folder) : dataset
+}
+
+function removeAfter(dataset: Dataset, folder: string): Dataset {
+  const dispose = dataset[Symbol.asyncDispose].bind(dataset)
+  return Object.assign(dataset, {
+    [Symbol.asyncDispose]: async () => {
+      await dispose()
+      await rm(folder, { recursive: true, force: true })
+    },
+  })
+}
+
+function refuse(sentence: string): DiffgentorError {
+  return new DiffgentorError('invalid_configuration', sentence)
+}
