@@ -24,7 +24,7 @@ figure { margin: 0; padding: .6rem; background: var(--card); border: 1px solid v
 .pictures { display: flex; gap: .4rem; }
 .pictures > * { flex: 1; min-width: 0; position: relative; display: grid; place-items: center; aspect-ratio: 1;
   background: var(--ground); border-radius: 6px; overflow: hidden; }
-img { width: 100%; height: 100%; object-fit: contain; display: block; }
+img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 .pair .pictures > *::after { content: attr(data-label); position: absolute; left: .4rem; bottom: .4rem; padding: 0 .4rem;
   border-radius: 4px; background: #0009; color: #fff; font-size: 11px; }
 .missing { color: var(--faint); font-size: 12px; }
@@ -33,6 +33,7 @@ figcaption { margin-top: .5rem; }
   overflow-wrap: anywhere; white-space: pre-line; }
 .prompt:hover { -webkit-line-clamp: none; line-clamp: none; }
 .facts { margin: .3rem 0 0; color: var(--faint); font-size: 12px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.facts span { white-space: nowrap; }
 footer { margin-top: 2rem; color: var(--faint); }
 `
 
@@ -58,9 +59,9 @@ export function renderCard(card: SheetEntry & { source?: SheetPicture | undefine
   const after = `<a href="./${escapeXml(link)}" data-label="after">${renderPicture(card.result)}</a>`
   const seconds = card.ms === undefined ? undefined : `${(card.ms / 1000).toFixed(card.ms < 10_000 ? 2 : 1)} s`
   const seed = card.seed === undefined ? undefined : `seed ${card.seed}`
-  const facts = [card.file, seed, seconds].filter((fact) => fact !== undefined).join(' · ')
+  const facts = [seed, seconds].filter((fact) => fact !== undefined).map((fact) => ` · <span>${fact}</span>`)
   return `<figure${isPair ? ' class="pair"' : ''}><div class="pictures">${before}${after}</div>
-<figcaption><p class="prompt">${escapeXml(card.prompt)}</p><p class="facts">${escapeXml(facts)}</p></figcaption></figure>
+<figcaption><p class="prompt">${escapeXml(card.prompt)}</p><p class="facts">${escapeXml(card.file)}${facts.join('')}</p></figcaption></figure>
 `
 }
 
