@@ -1,0 +1,155 @@
+import { createHash, randomInt } from 'node:crypto'
+import { runRequest } from '../backends/run-request.ts'
+import { VERSION } from '../config/version.ts'
+import type { GeneratedImage, ImageRequest, ImageResult, ImageWarning, Progress, Size, Usage } from '../contract/index.ts'
+import { DiffgentorError, toDiffgentorError } from '../errors.ts'
+import { readPictureHeader } from '../images/decode-picture.ts'
+import { encodePicture, type OutputFormat } from '../images/encode-picture.ts'
+import { buildRecipe } from '../images/recipe.ts'
+import type { ServedModel } from './model-pool.ts'
+import type { Ticket } from './run-queue.ts'
+import type { Services } from './services.ts'
+
+const SEEDS = 2 ** 32
+
+/** What a route asks to have drawn. */
+export interface DrawOrder {
+  model: ServedModel
+  /** Everything but the seeds. */
+  request: ImageRequest
+  /** Base seed: picture j gets `(seed + j) mod 2³²`. Absent: drawn at random. */
+  seed?: number | undefined
+  format: OutputFormat
+  /** Quality of jpeg and webp, 1–100. Absent: the same default as on the command line. */
+  quality?: number | undefined
+  /** Place in the queue; see `Work`. */
+  priority?: number | undefined
+  skipsLimit?: boolean | undefined
+}
+
+export interface DrawnImage {
+  bytes: Uint8Array
+  size: Size
+  seed: number | undefined
+  revisedPrompt: string | undefined
+  /** Whether the picture has an alpha channel, where that is known. */
+  hasAlpha: boolean | undefined
+}
+
+/** A finished order. */
+export interface Drawing {
+  images: DrawnImage[]
+  warnings: ImageWarning[]
+  usage: Usage | undefined
+  format: OutputFormat
+}
+
+export interface DrawContext {
+  signal: AbortSignal
+  onProgress?: ((event: Progress) => void) | undefined
+  /** A preview after every so many steps. */
+  previewEvery?: number | undefined
+}
+
+export interface StartedDrawing {
+  ticket: Ticket<ImageResult>
+  drawing: Promise<Drawing>
+}
+
+/** Puts an order into the queue. Throws at once when the queue is full; everything later rejects `drawing`. */
+export function startDrawing(services: Services, order: DrawOrder, context: DrawContext): StartedDrawing {
+  const { model } = order
+  const request: ImageRequest = { ...order.request, seeds: chooseSeeds(order) }
+  const deadline = new Deadline(services.settings.requestTimeout, context.signal)
+  const ticket = services.queue.submit({
+    model: model.id,
+    cost: measureCost(order),
+    priority: order.priority,
+    skipsLimit: order.skipsLimit,
+    signal: deadline.signal,
+    run: async (signal) => {
+      const startedAt = performance.now()
+      const result = await services.models.use(model, (backend) => runRequest(backend, request, { ...context, signal }))
+      const seconds = (performance.now() - startedAt) / 1000
+      services.metrics.countDrawing(model.id, request.edit ? 'edit' : 'generate', result.images.length, seconds)
+      return result
+    },
+  })
+  // Encoding happens outside the queue, so that the next request is drawn meanwhile.
+  const drawing = ticket.result.then((result) => encodeResult(order, request, result))
+  return { ticket, drawing: deadline.guard(drawing) }
+}
+
+function chooseSeeds({ seed, request, model }: DrawOrder): number[] | undefined {
+  if (seed === undefined && !model.backend.capabilities.seed) return undefined
+  const base = seed ?? randomInt(SEEDS)
+  return Array.from({ length: request.numImages }, (_, image) => (((base + image) % SEEDS) + SEEDS) % SEEDS)
+}
+
+/** Pixels × steps × pictures. */
+function measureCost({ model: { backend }, request }: DrawOrder): number {
+  const size = request.size ?? backend.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
+  const steps = request.numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1
+  return size.width * size.height * steps * request.numImages
+}
+
+async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
+  const images = await Promise.all(result.images.map((image) => encodeImage(order, request, result, image)))
+  return { images, warnings: result.warnings, usage: result.usage, format: order.format }
+}
+
+async function encodeImage(
+  order: DrawOrder,
+  request: ImageRequest,
+  result: ImageResult,
+  image: GeneratedImage,
+): Promise<DrawnImage> {
+  const { picture, seed, revisedPrompt } = image
+  const header =
+    picture.kind === 'raw' ? { ...picture, hasAlpha: picture.channels === 4 } : await readPictureHeader(picture.bytes)
+  const size = { width: header.width, height: header.height }
+  const recipe = buildRecipe({
+    result: result.recipe,
+    prompt: request.prompt,
+    negativePrompt: request.negativePrompt,
+    revisedPrompt,
+    seed,
+    size,
+    sourceHashes: request.edit?.images.map(hash),
+    maskHash: request.edit?.mask && hash(request.edit.mask),
+    version: VERSION,
+  })
+  const bytes = await encodePicture(picture, { format: order.format, quality: order.quality, recipe })
+  return { bytes, size, seed, revisedPrompt, hasAlpha: header.hasAlpha }
+}
+
+function hash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** Ends work when its caller leaves or its time is over, and tells the two apart. */
+class Deadline {
+  readonly signal: AbortSignal
+  readonly #timer: NodeJS.Timeout | undefined
+
+  constructor(seconds: number | undefined, caller: AbortSignal) {
+    if (seconds === undefined) {
+      this.signal = caller
+      return
+    }
+    const timeout = new AbortController()
+    const error = new DiffgentorError('timeout', `The request took longer than the ${seconds} seconds that this server allows.`)
+    this.#timer = setTimeout(() => timeout.abort(error), seconds * 1000)
+    this.signal = AbortSignal.any([caller, timeout.signal])
+  }
+
+  async guard<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (thrown) {
+      throw this.signal.reason instanceof DiffgentorError ? this.signal.reason : toDiffgentorError(thrown)
+    } finally {
+      clearTimeout(this.#timer)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** The parts of an OpenAPI document that the page shows. */
+interface ApiDocument {
+  info: { title: string; version: string; description: string }
+  tags: { name: string }[]
+  paths: Record<string, Record<string, ApiRoute>>
+}
+
+interface ApiRoute {
+  tags: string[]
+  summary: string
+  description?: string
+  security: unknown[]
+  parameters: { name: string; in: string; description?: string; schema: ApiSchema }[]
+  requestBody?: { content: Record<string, { schema: ApiSchema; example?: unknown }> }
+}
+
+interface ApiSchema {
+  type?: string
+  description?: string
+  enum?: unknown[]
+  minimum?: number
+  maximum?: number
+  anyOf?: ApiSchema[]
+  properties?: Record<string, ApiSchema>
+  required?: string[]
+}
+
+export const DOCS_STYLE = `
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
+h2{margin-top:2.5rem;border-bottom:1px solid #d7dce3}
+details{border:1px solid #d7dce3;border-radius:6px;margin:.5rem 0;padding:.5rem .75rem}
+summary{cursor:pointer}
+code,pre{font:14px/1.45 ui-monospace,monospace}
+pre{background:#f4f6f9;padding:.75rem;border-radius:6px;overflow-x:auto}
+b.verb{display:inline-block;min-width:4rem;color:#0b5cad}
+table{border-collapse:collapse;width:100%}
+td{border-top:1px solid #e6e9ee;padding:.25rem .5rem .25rem 0;vertical-align:top}
+@media (prefers-color-scheme:dark){body{color:#e4e8ee;background:#14181f}pre{background:#1f2530}b.verb{color:#7db7f0}h2,details,td{border-color:#353d4a}}
+`
+
+/** A page of all routes with their fields and a curl line each. It needs no script and no network. */
+export function writeDocsPage(document: Record<string, unknown>): string {
+  const { info, tags, paths } = document as unknown as ApiDocument
+  const routes = Object.entries(paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, route]) => ({ path, verb, route })),
+  )
+  const groups = tags.map(({ name }) => {
+    const own = routes.filter(({ route }) => route.tags.includes(name))
+    return `<h2>${escapeHtml(name)}</h2>${own.map(({ path, verb, route }) => writeRoute(path, verb, route)).join('')}`
+  })
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(info.title)}</title><style>${DOCS_STYLE}</style></head><body><h1>${escapeHtml(info.title)} ${escapeHtml(info.version)}</h1><p>${escapeHtml(info.description)} The same as a document: <a href="/openapi.json">openapi.json</a>. State: <a href="/health">health</a>.</p>${groups.join('')}</body></html>`
+}
+
+function writeRoute(path: string, verb: string, route: ApiRoute): string {
+  const bodies = Object.entries(route.requestBody?.content ?? {})
+  const fields = bodies[0]?.[1].schema
+  const forms = bodies.length > 0 ? `<p>Body: ${bodies.map(([type]) => `<code>${escapeHtml(type)}</code>`).join(' or ')}</p>` : ''
+  return `<details><summary><b class="verb">${verb.toUpperCase()}</b> <code>${escapeHtml(path)}</code> ${escapeHtml(route.summary)}</summary>${
+    route.description ? `<p>${escapeHtml(route.description)}</p>` : ''
+  }${forms}${writeFields(route, fields)}<pre>${escapeHtml(writeCurl(path, verb, route))}</pre></details>`
+}
+
+function writeFields(route: ApiRoute, schema: ApiSchema | undefined): string {
+  const parameters = route.parameters.map(({ name, in: place, description, schema }) => [
+    name,
+    place,
+    description ?? describeType(schema),
+  ])
+  const properties = Object.entries(schema?.properties ?? {}).map(([name, property]) => {
+    const isRequired = schema?.required?.includes(name)
+    return [name, `${describeType(property)}${isRequired ? ', required' : ''}`, property.description ?? '']
+  })
+  const rows = [...parameters, ...properties]
+  if (rows.length === 0) return ''
+  const cells = rows.map(
+    ([name = '', type = '', text = '']) =>
+      `<tr><td><code>${escapeHtml(name)}</code></td><td>${escapeHtml(type)}</td><td>${escapeHtml(text)}</td></tr>`,
+  )
+  return `<table>${cells.join('')}</table>`
+}
+
+function describeType({ type, enum: words, minimum, maximum, anyOf }: ApiSchema): string {
+  if (words) return words.join(' | ')
+  if (anyOf) return [...new Set(anyOf.map((schema) => schema.type ?? 'value'))].join(' or ')
+  const isRange = minimum !== undefined && maximum !== undefined && Math.abs(minimum) < 1e9 && maximum < 1e9
+  return isRange ? `${type} ${minimum}–${maximum}` : (type ?? 'value')
+}
+
+function writeCurl(path: string, verb: string, route: ApiRoute): string {
+  const key = route.security.length > 0 ? ' -H "Authorization: Bearer $KEY"' : ''
+  const example = route.requestBody?.content['application/json']?.example
+  const method = verb === 'get' ? '' : ` -X ${verb.toUpperCase()}`
+  const body = example === undefined ? '' : ` -H 'content-type: application/json' -d '${JSON.stringify(example)}'`
+  return `curl${example === undefined ? method : ''}${key}${body} http://127.0.0.1:8000${path}`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`)
+}

@@ -1,0 +1,99 @@
+import type { DiffusionOptions, EditSource, ImageRequest, Size } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
+import type { DrawOrder } from '../../drawing.ts'
+import type { ServedModel } from '../../model-pool.ts'
+import { checkMode, settleRequest } from '../../requests/check-order.ts'
+import { defaultEditSize } from '../../requests/edit-size.ts'
+import { readLoras } from '../../requests/lora-choice.ts'
+import { readSize } from '../../requests/size-text.ts'
+import type { Services } from '../../services.ts'
+import type { EditFields, GenerationFields } from './image-fields.ts'
+import type { EditPictures } from './read-edit.ts'
+
+type SharedFields = Omit<GenerationFields, 'style' | 'moderation'>
+
+/** Fields that only hosted models know. */
+const PASSED_ON = ['quality', 'background', 'moderation', 'style', 'user', 'input_fidelity'] as const
+
+/** Turns the fields of a generation into an order. */
+export async function readGeneration(services: Services, fields: GenerationFields, isAdmin: boolean): Promise<DrawOrder> {
+  checkMode(services, 'generate')
+  const model = services.models.find(fields.model)
+  const size = readSize(fields.size) ?? readSides(fields)
+  return await makeOrder(services, model, fields, { size }, isAdmin)
+}
+
+/** Turns the fields and pictures of an edit into an order. */
+export async function readEdit(
+  services: Services,
+  fields: EditFields,
+  pictures: EditPictures,
+  isAdmin: boolean,
+): Promise<DrawOrder> {
+  const model = services.models.find(fields.model)
+  const size = readSize(fields.size) ?? readSides(fields) ?? defaultEditSize(model.backend, pictures.firstSize)
+  const edit: EditSource = {
+    images: pictures.images,
+    mask: pictures.mask,
+    strength: fields.strength,
+    imageGuidanceScale: fields.image_guidance_scale,
+  }
+  return await makeOrder(services, model, fields, { size, edit }, isAdmin)
+}
+
+function readSides({ width, height }: SharedFields): Size | undefined {
+  if (width === undefined && height === undefined) return undefined
+  if (width !== undefined && height !== undefined) return { width, height }
+  throw new DiffgentorError('invalid_request', 'width and height must be given together.', { field: width ? 'height' : 'width' })
+}
+
+async function makeOrder(
+  services: Services,
+  model: ServedModel,
+  fields: SharedFields,
+  parts: { size: Size | undefined; edit?: EditSource },
+  isAdmin: boolean,
+): Promise<DrawOrder> {
+  const request: ImageRequest = {
+    prompt: fields.prompt,
+    numImages: fields.n ?? 1,
+    negativePrompt: fields.negative_prompt,
+    size: parts.size,
+    numInferenceSteps: fields.num_inference_steps,
+    guidanceScale: fields.guidance_scale,
+    trueCfgScale: fields.true_cfg_scale,
+    edit: parts.edit,
+    diffusion: await readDiffusion(services, fields, isAdmin),
+    extra: model.backend.capabilities.diffusion ? undefined : passOn(fields),
+  }
+  const compression = fields.output_compression
+  return {
+    model,
+    request: settleRequest(services.settings, model, request),
+    seed: fields.seed,
+    format: fields.output_format ?? 'png',
+    quality: compression === undefined ? undefined : Math.max(1, compression),
+  }
+}
+
+async function readDiffusion(services: Services, fields: SharedFields, isAdmin: boolean): Promise<DiffusionOptions | undefined> {
+  const loras = await readLoras(services, fields.lora, isAdmin)
+  const options: DiffusionOptions = {
+    scheduler: fields.scheduler,
+    schedulerConfig: fields.scheduler_config,
+    guidanceRescale: fields.guidance_rescale,
+    clipSkip: fields.clip_skip,
+    prompt2: fields.prompt_2,
+    promptSyntax: fields.prompt_syntax,
+    eta: fields.eta,
+    loras: loras.length > 0 ? loras : undefined,
+  }
+  return Object.values(options).some((value) => value !== undefined) ? options : undefined
+}
+
+function passOn(fields: SharedFields): Record<string, unknown> | undefined {
+  const given = PASSED_ON.map((name) => [name, (fields as Record<string, unknown>)[name]]).filter(
+    ([, value]) => value !== undefined,
+  )
+  return given.length > 0 ? Object.fromEntries(given) : undefined
+}

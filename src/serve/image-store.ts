@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Bytes kept at most; the oldest pictures go first. */
+const MAX_BYTES = 4e9
+
+/** Pictures of one answer, to be fetched by address. */
+interface StoredAnswer {
+  type: string
+  sizes: number[]
+  expiresAt: number
+}
+
+export interface StoredPicture {
+  bytes: Uint8Array
+  type: string
+}
+
+/** Keeps pictures on disk for `url` answers until their time is over. Ids cannot be guessed, so that an address is as good as a key. */
+export class ImageStore {
+  readonly #folder: string
+  readonly #ttlMs: number
+  readonly #answers = new Map<string, StoredAnswer>()
+  readonly #sweeper: NodeJS.Timeout
+  #bytes = 0
+
+  private constructor(folder: string, ttlSeconds: number) {
+    this.#folder = folder
+    this.#ttlMs = ttlSeconds * 1000
+    this.#sweeper = setInterval(() => void this.#sweep(), Math.min(60_000, Math.max(1000, this.#ttlMs)))
+    this.#sweeper.unref()
+  }
+
+  static async open(ttlSeconds: number): Promise<ImageStore> {
+    return new ImageStore(await mkdtemp(join(tmpdir(), 'diffgentor-images-')), ttlSeconds)
+  }
+
+  /** Keeps the pictures of an answer and gives the id of all of them. */
+  async add(pictures: readonly Uint8Array[], type: string): Promise<string> {
+    const id = randomBytes(18).toString('base64url')
+    await Promise.all(pictures.map((bytes, variant) => writeFile(this.#path(id, variant), bytes)))
+    const sizes = pictures.map((bytes) => bytes.byteLength)
+    this.#answers.set(id, { type, sizes, expiresAt: Date.now() + this.#ttlMs })
+    this.#bytes += sum(sizes)
+    await this.#sweep()
+    return id
+  }
+
+  /** How many pictures an id has; undefined for an unknown or expired one. */
+  count(id: string): number | undefined {
+    return this.#find(id)?.sizes.length
+  }
+
+  /** One picture of an answer; undefined when there is none. */
+  async read(id: string, variant: number): Promise<StoredPicture | undefined> {
+    const answer = this.#find(id)
+    if (!answer || !(variant in answer.sizes)) return undefined
+    return { bytes: await readFile(this.#path(id, variant)), type: answer.type }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper)
+    this.#answers.clear()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  #find(id: string): StoredAnswer | undefined {
+    const answer = this.#answers.get(id)
+    return answer && answer.expiresAt > Date.now() ? answer : undefined
+  }
+
+  async #sweep(): Promise<void> {
+    for (const [id, answer] of this.#answers) {
+      if (answer.expiresAt > Date.now() && this.#bytes <= MAX_BYTES) break
+      this.#answers.delete(id)
+      this.#bytes -= sum(answer.sizes)
+      await Promise.all(answer.sizes.map((_, variant) => rm(this.#path(id, variant), { force: true })))
+    }
+  }
+
+  #path(id: string, variant: number): string {
+    return join(this.#folder, `${id}-${variant}`)
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

@@ -1,0 +1,144 @@
+import type { BackendRegistry } from '../backends/registry.ts'
+import type { BackendSettings, ServeSettings } from '../config/settings.ts'
+import type { ImageBackend } from '../contract/index.ts'
+import { DiffgentorError } from '../errors.ts'
+
+/** A model that the server answers for. */
+export interface ServedModel {
+  readonly id: string
+  /** Other names by which callers may ask for it. */
+  readonly aliases: readonly string[]
+  readonly backend: ImageBackend
+  /** False after it was idle for the keep-alive time, until the next request. */
+  isLoaded: boolean
+}
+
+interface Slot extends ServedModel {
+  users: number
+  idleTimer: NodeJS.Timeout | undefined
+}
+
+/** What the server can be asked for. */
+export type ServeMode = 't2i' | 'edit' | 'both'
+
+/** The models of the server: opened once, loaded when first asked for, unloaded when idle. */
+export class ModelPool {
+  readonly #settings: ServeSettings
+  readonly #registry: BackendRegistry
+  #slots: Slot[] = []
+  #state: 'loading' | 'ready' | 'closed' = 'loading'
+  /** Called when a model is unloaded for want of work. */
+  onUnload: (model: ServedModel) => void = () => undefined
+
+  constructor(settings: ServeSettings, registry: BackendRegistry) {
+    this.#settings = settings
+    this.#registry = registry
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready'
+  }
+
+  get models(): readonly ServedModel[] {
+    return this.#slots
+  }
+
+  /** Opens every model. Faults in their configuration show here. */
+  async open(prepare: (model: ServedModel) => Promise<void> = async () => undefined): Promise<void> {
+    const names = this.#settings.modelName ?? [undefined]
+    const slots: Slot[] = []
+    for (const name of names) slots.push(await this.#openModel(name))
+    this.#slots = slots
+    for (const slot of slots) await prepare(slot)
+    if (this.#state === 'loading') this.#state = 'ready'
+  }
+
+  /** The model that a request names. Throws `not_ready` while models are loading and `model_not_found` for a name that must be known. */
+  find(name: string | undefined): ServedModel {
+    const first = this.#requireFirst()
+    if (name === undefined) return first
+    const found = this.#slots.find((slot) => isNamed(slot, name))
+    if (found) return found
+    if (!this.#settings.strictModel && this.#slots.length === 1) return first
+    throw new DiffgentorError('model_not_found', `The model '${name}' does not exist`, { field: 'model' })
+  }
+
+  /** Whether a name belongs to one of the models. */
+  knows(name: string): boolean {
+    return this.#slots.some((slot) => isNamed(slot, name))
+  }
+
+  /** What is served, by the flag or by what the models can. */
+  get mode(): ServeMode {
+    if (this.#settings.mode) return this.#settings.mode
+    const generates = this.#slots.some((slot) => slot.backend.capabilities.generate)
+    const edits = this.#slots.some((slot) => slot.backend.capabilities.edit)
+    return generates && edits ? 'both' : edits ? 'edit' : 't2i'
+  }
+
+  /** Runs work on a model and keeps it loaded meanwhile. */
+  async use<T>(model: ServedModel, work: (backend: ImageBackend) => Promise<T>): Promise<T> {
+    const slot = model as Slot
+    clearTimeout(slot.idleTimer)
+    slot.users++
+    slot.isLoaded = true
+    try {
+      return await work(slot.backend)
+    } finally {
+      slot.users--
+      if (slot.users === 0) this.#scheduleUnload(slot)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    for (const slot of this.#slots) clearTimeout(slot.idleTimer)
+    await Promise.all(this.#slots.map((slot) => slot.backend[Symbol.asyncDispose]()))
+  }
+
+  async #openModel(name: string | undefined): Promise<Slot> {
+    const settings: BackendSettings = { ...this.#settings, modelName: name }
+    const backend = await this.#registry.open(settings)
+    const id = backend.modelId
+    const aliases = [...new Set([name, baseName(id), name && baseName(name)])].filter(
+      (alias) => alias !== undefined && alias !== id,
+    )
+    return { id, aliases: aliases as string[], backend, isLoaded: false, users: 0, idleTimer: undefined }
+  }
+
+  #requireFirst(): Slot {
+    const [first] = this.#slots
+    if (first && this.isReady) return first
+    throw new DiffgentorError('not_ready', 'Model not loaded. Server may still be initializing.', { retryAfterMs: 5000 })
+  }
+
+  #scheduleUnload(slot: Slot): void {
+    const { keepAlive } = this.#settings
+    if (keepAlive < 0 || !slot.backend.unload || this.#state === 'closed') return
+    slot.idleTimer = setTimeout(() => void this.#unload(slot), Math.min(keepAlive * 1000, 2 ** 31 - 1))
+    slot.idleTimer.unref()
+  }
+
+  async #unload(slot: Slot): Promise<void> {
+    if (slot.users > 0) return
+    slot.isLoaded = false
+    await slot.backend.unload?.()
+    this.onUnload(slot)
+  }
+}
+
+function isNamed(model: ServedModel, name: string): boolean {
+  const wanted = name.toLowerCase()
+  return [model.id, ...model.aliases].some((known) => known.toLowerCase() === wanted)
+}
+
+/** `acme/fake-1` → `fake-1`; a revision after `@` is left out. */
+function baseName(name: string): string {
+  return (
+    name
+      .replace(/@.*$/, '')
+      .replace(/[/\\]+$/, '')
+      .split(/[/\\]/)
+      .at(-1) ?? name
+  )
+}

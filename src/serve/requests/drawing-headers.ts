@@ -1,0 +1,23 @@
+import type { Drawing } from '../drawing.ts'
+
+/** What could not be honoured, one sentence each. */
+export function warningTexts({ warnings }: Pick<Drawing, 'warnings'>): string[] {
+  return warnings.map((warning) => warning.detail)
+}
+
+/** Headers that every answer with pictures carries: the seeds, and what could not be honoured. */
+export function drawingHeaders(drawing: Drawing): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const seeds = drawing.images.map((image) => image.seed)
+  if (seeds.every((seed) => seed !== undefined) && seeds.length > 0) headers['x-seed'] = seeds.join(',')
+  const texts = warningTexts(drawing).map(toHeaderText)
+  if (texts.length > 0) headers['x-diffgentor-warnings'] = texts.join(' ')
+  const mask = drawing.warnings.find((warning) => warning.field === 'mask')
+  if (mask) headers['warning'] = `299 - "${toHeaderText(mask.detail).replaceAll('"', "'")}"`
+  return headers
+}
+
+/** Headers hold visible ASCII only. */
+function toHeaderText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000)
+}

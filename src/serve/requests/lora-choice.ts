@@ -1,0 +1,70 @@
+import { realpath } from 'node:fs/promises'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import { z } from 'zod'
+import type { LoraChoice } from '../../contract/index.ts'
+import { DiffgentorError } from '../../errors.ts'
+import type { Services } from '../services.ts'
+import { wireJson, wireNumber, wireText } from './wire-fields.ts'
+
+const LORA_FIELDS = z.object({
+  name: wireText,
+  lora_name: wireText,
+  adapter: wireText,
+  path: wireText,
+  lora_path: wireText,
+  local_path: wireText,
+  scale: wireNumber(-100, 100),
+  lora_scale: wireNumber(-100, 100),
+  weight: wireNumber(-100, 100),
+})
+
+/** A LoRA as a request names it: its file's name, an object, or a list of objects. */
+export const wireLora = wireJson(
+  z.union([z.string(), LORA_FIELDS, z.array(z.union([z.string(), LORA_FIELDS])).max(16)]),
+).describe('LoRA files from the folder that --lora_dir names, with their weights')
+
+/** Finds the files. By name: inside `--lora_dir`. By path: there or in the model store, and only for callers who may. */
+export async function readLoras(services: Services, value: z.output<typeof wireLora>, isAdmin: boolean): Promise<LoraChoice[]> {
+  if (value === undefined) return []
+  const list = Array.isArray(value) ? value : [value]
+  return await Promise.all(list.map((item) => readLora(services, typeof item === 'string' ? { name: item } : item, isAdmin)))
+}
+
+async function readLora(services: Services, fields: z.output<typeof LORA_FIELDS>, isAdmin: boolean): Promise<LoraChoice> {
+  const weight = fields.scale ?? fields.lora_scale ?? fields.weight ?? 1
+  const path = fields.path ?? fields.lora_path ?? fields.local_path
+  const name = fields.name ?? fields.lora_name ?? fields.adapter
+  if (path !== undefined && !isAdmin) {
+    throw new DiffgentorError(
+      'forbidden',
+      'A LoRA may be named by its path only with the admin key, or from this machine while no key is set.',
+    )
+  }
+  const wanted = path ?? name
+  if (wanted === undefined) throw invalidLora('A lora needs a name.')
+  const { loraDir, modelsDir } = services.settings
+  const roots = [loraDir, path === undefined ? undefined : modelsDir].filter((root) => root !== undefined)
+  for (const root of roots) {
+    const file = await findInside(resolve(root), wanted)
+    if (file) return { path: file, weight }
+  }
+  throw invalidLora(`There is no LoRA "${wanted}" in the folder that --lora_dir names.`)
+}
+
+/** The real path of a file inside a folder, with or without its ending; undefined when it is not there or outside. */
+async function findInside(root: string, name: string): Promise<string | undefined> {
+  const realRoot = await realpath(root).catch(() => undefined)
+  if (realRoot === undefined || name.includes('\0')) return undefined
+  const asked = isAbsolute(name) ? name : join(realRoot, name)
+  for (const candidate of [asked, `${asked}.safetensors`]) {
+    const real = await realpath(candidate).catch(() => undefined)
+    if (real === undefined || !real.endsWith('.safetensors')) continue
+    const inside = relative(realRoot, real)
+    if (!inside.startsWith('..') && !isAbsolute(inside)) return real
+  }
+  return undefined
+}
+
+function invalidLora(message: string): DiffgentorError {
+  return new DiffgentorError('invalid_request', message, { field: 'lora' })
+}

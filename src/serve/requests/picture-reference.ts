@@ -1,0 +1,48 @@
+import type { EncodedPicture, Size } from '../../contract/index.ts'
+import { DiffgentorError } from '../../errors.ts'
+import { readPictureHeader } from '../../images/decode-picture.ts'
+import { tooLarge } from '../http/request-body.ts'
+import type { Services } from '../services.ts'
+
+/** A source picture that was checked to be one. */
+export interface SourcePicture {
+  bytes: EncodedPicture
+  size: Size
+  hasAlpha: boolean
+}
+
+/**
+ * Reads a picture from wherever a request may hold it: bytes, an http(s) address, a data URL or bare base64. Its header is
+ * checked before anything is decoded.
+ */
+export async function readPicture(
+  services: Services,
+  reference: unknown,
+  signal: AbortSignal,
+  field: string,
+): Promise<SourcePicture> {
+  const bytes = await readReference(services, reference, signal, field)
+  const { maxImage } = services.limits
+  if (bytes.byteLength > maxImage) throw tooLarge(maxImage, 'The picture')
+  const { width, height, hasAlpha } = await readPictureHeader(bytes, { maxBytes: maxImage })
+  return { bytes, size: { width, height }, hasAlpha }
+}
+
+async function readReference(services: Services, reference: unknown, signal: AbortSignal, field: string): Promise<Uint8Array> {
+  if (reference instanceof Uint8Array) return reference
+  if (typeof reference !== 'string') throw invalidReference(field)
+  const text = reference.trim()
+  if (/^https?:\/\//i.test(text)) return await services.fetcher.fetchPicture(text, signal)
+  const head = /^data:[^,]*;base64,/i.exec(text.slice(0, 200))
+  if (!head && /^[a-z][a-z0-9+.-]*:/i.test(text)) throw invalidReference(field)
+  return decodeBase64(head ? text.slice(head[0].length) : text, field)
+}
+
+function decodeBase64(text: string, field: string): Uint8Array {
+  if (text === '' || !/^[A-Za-z0-9+/_\s-]*={0,2}\s*$/.test(text)) throw invalidReference(field)
+  return Buffer.from(text, 'base64')
+}
+
+function invalidReference(field: string): DiffgentorError {
+  return new DiffgentorError('unreadable_image', 'Invalid image_url: not a valid URL, data-URL, or base64 string', { field })
+}

@@ -1,0 +1,186 @@
+import { DiffgentorError } from '../errors.ts'
+import { WorkRates } from './work-rates.ts'
+
+/** What one request wants of the models. */
+export interface Work<T> {
+  /** Which rate its duration belongs to: the model's id. */
+  model: string
+  /** Size of the work, pixels × steps × pictures: what durations are compared by. */
+  cost: number
+  /** Higher goes first; equal ones in order of arrival. Default 0. */
+  priority?: number | undefined
+  /** Waits however long the queue is: for work that was accepted earlier, such as rows of a job. */
+  skipsLimit?: boolean | undefined
+  signal: AbortSignal
+  /** Does the work; must stop soon after the signal fires. */
+  run: (signal: AbortSignal) => Promise<T>
+}
+
+/** One piece of work in the queue. */
+export interface Ticket<T> {
+  readonly result: Promise<T>
+  readonly state: 'waiting' | 'running' | 'finished'
+  /** Unfinished work before this one; 0 runs or is next. */
+  readonly position: number
+  /** Seconds until it is finished, from measured rates; undefined until something was measured. */
+  readonly etaSeconds: number | undefined
+}
+
+interface Entry {
+  work: Work<unknown>
+  priority: number
+  state: Ticket<unknown>['state']
+  startedAt: number
+  start: () => void
+}
+
+export interface RunQueueOptions {
+  /** Pieces of work that run at once. */
+  maxConcurrent: number
+  /** Pieces of work that may wait. */
+  maxQueue: number
+  /** Milliseconds; for tests. */
+  now?: () => number
+}
+
+/** The one line in which all drawing waits, whatever door it came through. */
+export class RunQueue {
+  readonly #options: RunQueueOptions
+  readonly #now: () => number
+  readonly #rates = new WorkRates()
+  readonly #running = new Set<Entry>()
+  #waiting: Entry[] = []
+  #closed = false
+  #onIdle: (() => void)[] = []
+
+  constructor(options: RunQueueOptions) {
+    this.#options = options
+    this.#now = options.now ?? (() => performance.now())
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** True once the server is shutting down. */
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Puts work into the line. Throws `queue_full` when too many wait, `not_ready` once the queue is closed. */
+  submit<T>(work: Work<T>): Ticket<T> {
+    if (this.#closed) {
+      throw new DiffgentorError('not_ready', 'The server is shutting down; send the request again in a moment.', {
+        retryAfterMs: 5000,
+      })
+    }
+    work.signal.throwIfAborted()
+    const mustWait = this.#running.size >= this.#options.maxConcurrent
+    if (mustWait && !work.skipsLimit && this.#waiting.length >= this.#options.maxQueue) throw this.#refuse()
+    return this.#enter(work)
+  }
+
+  /** Takes no more work. Resolves when all that was accepted is finished. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#running.size === 0 && this.#waiting.length === 0) return
+    await new Promise<void>((resolve) => this.#onIdle.push(resolve))
+  }
+
+  #enter<T>(work: Work<T>): Ticket<T> {
+    const entry: Entry = { work, priority: work.priority ?? 0, state: 'waiting', startedAt: 0, start: () => undefined }
+    const result = new Promise<T>((resolve, reject) => {
+      const leave = () => {
+        this.#waiting = this.#waiting.filter((other) => other !== entry)
+        entry.state = 'finished'
+        reject(work.signal.reason)
+        this.#startNext()
+      }
+      entry.start = () => {
+        work.signal.removeEventListener('abort', leave)
+        void this.#run(entry, work).then(resolve, reject)
+      }
+      work.signal.addEventListener('abort', leave, { once: true })
+    })
+    const place = this.#waiting.findIndex((other) => other.priority < entry.priority)
+    this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, entry)
+    this.#startNext()
+    const queue = this
+    return {
+      result,
+      get state() {
+        return entry.state
+      },
+      get position() {
+        return queue.#positionOf(entry)
+      },
+      get etaSeconds() {
+        return queue.#etaOf(entry)
+      },
+    }
+  }
+
+  async #run<T>(entry: Entry, work: Work<T>): Promise<T> {
+    entry.state = 'running'
+    entry.startedAt = this.#now()
+    try {
+      const result = await work.run(work.signal)
+      this.#rates.record(work.model, work.cost, (this.#now() - entry.startedAt) / 1000)
+      return result
+    } finally {
+      entry.state = 'finished'
+      this.#running.delete(entry)
+      this.#startNext()
+    }
+  }
+
+  #startNext(): void {
+    while (this.#running.size < this.#options.maxConcurrent) {
+      const entry = this.#waiting.shift()
+      if (!entry) break
+      this.#running.add(entry)
+      entry.start()
+    }
+    if (this.#running.size > 0 || this.#waiting.length > 0) return
+    for (const resolve of this.#onIdle.splice(0)) resolve()
+  }
+
+  #positionOf(entry: Entry): number {
+    if (entry.state !== 'waiting') return 0
+    return this.#running.size + this.#waiting.indexOf(entry)
+  }
+
+  #etaOf(entry: Entry): number | undefined {
+    if (entry.state === 'finished') return 0
+    if (entry.state === 'running') return this.#remainingSeconds(entry)
+    const ahead = [...this.#running, ...this.#waiting.slice(0, this.#waiting.indexOf(entry))]
+    const own = this.#remainingSeconds(entry)
+    const before = sum(ahead.map((other) => this.#remainingSeconds(other)))
+    return own === undefined || before === undefined ? undefined : before / this.#options.maxConcurrent + own
+  }
+
+  #remainingSeconds(entry: Entry): number | undefined {
+    const whole = this.#rates.estimateSeconds(entry.work.model, entry.work.cost)
+    if (whole === undefined || entry.state !== 'running') return whole
+    return Math.max(0, whole - (this.#now() - entry.startedAt) / 1000)
+  }
+
+  #refuse(): DiffgentorError {
+    const line = [...this.#running, ...this.#waiting]
+    const seconds = sum(line.map((entry) => this.#remainingSeconds(entry)))
+    const wait = seconds === undefined ? 10 : seconds / this.#options.maxConcurrent
+    return new DiffgentorError(
+      'queue_full',
+      `The queue is full: ${this.#waiting.length} requests are waiting. Send the request again later.`,
+      { retryAfterMs: Math.max(1, wait) * 1000 },
+    )
+  }
+}
+
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce((total, value) => (total === undefined || value === undefined ? undefined : total + value), 0)
+}

@@ -1,0 +1,23 @@
+import type { Logger } from 'pino'
+import type { ServeSettings } from '../config/settings.ts'
+import type { Fetcher } from '../fetching/fetcher.ts'
+import type { BodyLimits } from './http/request-body.ts'
+import type { ImageStore } from './image-store.ts'
+import type { ServerMetrics } from './metrics.ts'
+import type { ModelPool } from './model-pool.ts'
+import type { RunQueue } from './run-queue.ts'
+
+/** What every family of routes works with: one of each for the whole server. */
+export interface Services {
+  readonly settings: ServeSettings
+  readonly models: ModelPool
+  readonly queue: RunQueue
+  /** Absent: `url` answers are refused. */
+  readonly store: ImageStore | undefined
+  readonly fetcher: Fetcher
+  readonly metrics: ServerMetrics
+  readonly log: Logger
+  readonly limits: BodyLimits
+  /** Unix seconds. */
+  readonly startedAt: number
+}
