@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** What a model's scheduler turns into: `flow_prediction` is the velocity of rectified flow. */
-export type PredictionType = 'epsilon' | 'v_prediction' | 'sample' | 'flow_prediction'
+/** What the denoiser predicts. `flow_prediction` is the velocity of rectified flow, `trigflow` that of SCM. */
+export type PredictionType = 'epsilon' | 'v_prediction' | 'sample' | 'flow_prediction' | 'trigflow'
 
 /** One call of the denoiser. `index` counts from 0 over the run; `timestep` is what the denoiser is told, `sigma` the noise level where the scheduler has one. */
 export interface SchedulerStep {
@@ -12,6 +12,18 @@ export interface SchedulerStep {
 
 /** Draws standard normal noise of a shape; every call moves the image's generator. */
 export type DrawNoise = (shape: readonly number[]) => Tensor
+
+/** Adjustments of single steps that few callers need; a scheduler without the notion ignores them. */
+export interface StepAdjustments {
+  /** Euler: noise added back before each step, as the total over the run (Karras et al. 2022), between two noise levels. Default: none. */
+  churn?: { amount: number; fromSigma: number; toSigma: number } | undefined
+  /** Factor on noise drawn inside a step (Euler with churn, Heun, KDPM2, DPMSolverSDE). Default 1. */
+  noiseScale?: number | undefined
+  /** DDIM: derives the noise direction again from the clipped picture. Default false. */
+  useClippedModelOutput?: boolean | undefined
+  /** LMS: how many derivatives are combined, 1–4. Default 4. */
+  multistepOrder?: number | undefined
+}
 
 /** How one image's schedule is laid out. */
 export interface ScheduleOptions {
@@ -29,8 +41,9 @@ export interface ScheduleOptions {
   /** Timesteps kept: those at or above `keepFrom`, and those below `keepBelow` (SDXL's ensemble of base and refiner). */
   keepFrom?: number | undefined
   keepBelow?: number | undefined
-  /** DDIM's and TCD's share of fresh noise; absent: the class default of the pipeline. */
+  /** DDIM's and TCD's share of fresh noise; absent: the class's own default (0 and 0.3). */
   eta?: number | undefined
+  adjustments?: StepAdjustments | undefined
   drawNoise: DrawNoise
 }
 
@@ -49,7 +62,9 @@ export interface SchedulerRun {
   readonly initNoiseSigma: number
   /** Denoiser calls per step of the schedule: 1, or 2 for second-order kinds. */
   readonly order: number
+  /** What the denoiser is fed; the latents themselves where the scheduler does not scale. */
   scaleModelInput(latents: Tensor, step: SchedulerStep): Tensor
+  /** Goes one step. The prediction may have twice the latents' channels where the model learned its variance. */
   step(prediction: Tensor, latents: Tensor, step: SchedulerStep): StepResult
   /** Noise put on clean latents for the level of `step`. */
   addNoise(clean: Tensor, noise: Tensor, step: SchedulerStep): Tensor
@@ -63,5 +78,9 @@ export interface Scheduler {
   /** The configuration in force, as written in a recipe: diffusers' keys, defaults filled in. */
   readonly config: Readonly<Record<string, unknown>>
   readonly numTrainTimesteps: number
+  /** What differs from diffusers under this name, one sentence; undefined where nothing does. */
+  readonly warning: string | undefined
+  /** The name asked for "Align Your Steps": give a run `alignYourSteps(…)` as its timesteps. */
+  readonly alignsSteps: boolean
   startRun(options: ScheduleOptions): SchedulerRun
 }

@@ -1,0 +1,131 @@
+import { DiffgentorError } from '../errors.ts'
+import { readConfig } from './config-fields.ts'
+import type { PredictionType, ScheduleOptions, Scheduler } from './scheduler.ts'
+import type { AnySchedulerKind, CustomSchedule } from './scheduler-kind.ts'
+import { findSchedulerKind, SCHEDULER_KINDS } from './scheduler-kinds.ts'
+import { resolveSchedulerName, SCHEDULER_ALIASES } from './scheduler-names.ts'
+import { createRun } from './scheduler-run.ts'
+
+export interface CreateSchedulerOptions {
+  /** A diffusers class name or a short name; absent: the class that the model's configuration names. */
+  name?: string | undefined
+  /** The model's parsed scheduler_config.json; see `parseSchedulerConfig`. */
+  modelConfig: Readonly<Record<string, unknown>>
+  /** Keys put over the model's configuration. They win over what the name implies. */
+  overrides?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * Makes a scheduler for a model, of the model's own class or of another one that keeps the model's configuration.
+ *
+ * @throws DiffgentorError `invalid_request` for an unknown name or option and for a class that does not fit the model.
+ */
+export function createScheduler({ name, modelConfig, overrides = {} }: CreateSchedulerOptions): Scheduler {
+  const resolved = resolveSchedulerName(name ?? classNameOf(modelConfig))
+  const kind = findSchedulerKind(resolved.className)!
+  const config = readConfig(kind.className, kind.fields, modelConfig, { ...resolved.overrides, ...overrides })
+  const predictionType = predictionTypeOf(kind, config)
+  checkFit(kind, predictionType, modelConfig)
+  const layOut = kind.prepare(config as never)
+  return {
+    className: kind.className,
+    predictionType,
+    config,
+    numTrainTimesteps: Number(config['num_train_timesteps'] ?? 1000),
+    warning: resolved.warning ?? kind.warning,
+    alignsSteps: resolved.alignsSteps ?? false,
+    startRun(options) {
+      checkOptions(kind, options)
+      return createRun(layOut(countSteps(options)), options)
+    },
+  }
+}
+
+function classNameOf(modelConfig: Readonly<Record<string, unknown>>): string {
+  const className = modelConfig['_class_name']
+  if (typeof className === 'string') return className
+  throw new DiffgentorError('model_unreadable', 'The scheduler_config.json names no _class_name; choose a scheduler by name.', {
+    field: 'scheduler',
+  })
+}
+
+function predictionTypeOf(kind: AnySchedulerKind, config: Readonly<Record<string, unknown>>): PredictionType {
+  const configured = config['prediction_type'] as PredictionType | undefined
+  if (configured === undefined) return kind.predictions[0]!
+  if (kind.predictions.includes(configured)) return configured
+  throw new DiffgentorError(
+    'unsupported',
+    `${kind.className} cannot work with ${configured} predictions, only with ${kind.predictions.join(', ')}.`,
+    { field: 'scheduler' },
+  )
+}
+
+const FLOW_PREDICTIONS: readonly PredictionType[] = ['flow_prediction', 'trigflow']
+const isFlow = (type: PredictionType) => FLOW_PREDICTIONS.includes(type)
+
+/** Refuses a scheduler of the other sort: rectified-flow models and noise-predicting ones cannot share. */
+function checkFit(kind: AnySchedulerKind, predictionType: PredictionType, modelConfig: Readonly<Record<string, unknown>>): void {
+  const modelType = modelPredictionType(modelConfig)
+  if (modelType === undefined || isFlow(modelType) === isFlow(predictionType)) return
+  const fitting = SCHEDULER_KINDS.filter(({ predictions }) => predictions.some((type) => isFlow(type) === isFlow(modelType)))
+  throw new DiffgentorError(
+    'unsupported',
+    `${kind.className} does not fit this model, which makes ${modelType} predictions; fitting ones are ${fitting.map(({ className }) => className).join(', ')}.`,
+    { field: 'scheduler' },
+  )
+}
+
+/** What the model was trained to predict, by its own scheduler's configuration. */
+function modelPredictionType(modelConfig: Readonly<Record<string, unknown>>): PredictionType | undefined {
+  const own = SCHEDULER_KINDS.find(({ className }) => className === modelConfig['_class_name'])
+  if (own === undefined) return undefined
+  const configured = modelConfig['prediction_type'] as PredictionType | undefined
+  return configured !== undefined && own.predictions.includes(configured) ? configured : own.predictions[0]
+}
+
+function checkOptions(kind: AnySchedulerKind, options: ScheduleOptions): void {
+  for (const way of ['timesteps', 'sigmas'] satisfies CustomSchedule[]) {
+    const given = options[way]
+    if (given === undefined) continue
+    if (!kind.custom?.includes(way)) {
+      throw new DiffgentorError('unsupported', `${kind.className} takes no list of ${way}.`, { field: way })
+    }
+    if (given.length === 0) throw new DiffgentorError('invalid_request', `The list of ${way} is empty.`, { field: way })
+  }
+  if (options.timesteps !== undefined && options.sigmas !== undefined) {
+    throw new DiffgentorError('invalid_request', 'Give timesteps or sigmas, not both.', { field: 'sigmas' })
+  }
+  if (!Number.isInteger(options.numInferenceSteps) || options.numInferenceSteps < 1) {
+    throw new DiffgentorError(
+      'invalid_request',
+      `The number of inference steps is a whole number of at least 1, not ${options.numInferenceSteps}.`,
+      {
+        field: 'num_inference_steps',
+      },
+    )
+  }
+}
+
+/** Fills in the number of steps that a list stands for. */
+function countSteps(options: ScheduleOptions): ScheduleOptions {
+  return options.timesteps === undefined ? options : { ...options, numInferenceSteps: options.timesteps.length }
+}
+
+export interface SchedulerListing {
+  readonly className: string
+  /** Short names, the usual one first. */
+  readonly names: readonly string[]
+  readonly predictions: readonly PredictionType[]
+  /** Keys that overrides may set. */
+  readonly options: readonly string[]
+}
+
+/** Every scheduler with its names, for help texts and lists. */
+export function listSchedulers(): SchedulerListing[] {
+  return SCHEDULER_KINDS.map(({ className, predictions, fields }) => ({
+    className,
+    names: SCHEDULER_ALIASES.filter((alias) => alias.className === className).flatMap(({ names }) => names),
+    predictions,
+    options: Object.keys(fields),
+  }))
+}
