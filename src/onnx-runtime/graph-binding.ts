@@ -12,7 +12,7 @@ export interface BindingOptions<Role extends string> {
   /** Roles without which the graph is of no use. */
   required: readonly Role[]
   /** Inputs outside the roles that the caller feeds by their own names. */
-  alsoFed?: RegExp | undefined
+  alsoFed?: { test(name: string): boolean } | undefined
 }
 
 /** Ties roles such as `timestep` to the real inputs of one graph: names, ranks and fixed sizes come from the graph. */

@@ -1,7 +1,43 @@
-import { DiffgentorError } from '../errors.ts'
+import type { BackendCapabilities } from '../contract/index.ts'
+import { inspectModel, type ModelFacts } from './folder/inspect-model.ts'
 import type { ModelDescription } from './pipeline.ts'
 
-/** Reads what a model folder holds and can do, without ONNX Runtime and without loading weights. */
-export async function describeModel(folder: string, _modelType?: string): Promise<ModelDescription> {
-  throw new DiffgentorError('model_unreadable', `The folder ${folder} cannot be read yet.`)
+/** Reads what a model folder holds and can do, without ONNX Runtime and without loading weights. Rejects with one sentence when it cannot be used. */
+export async function describeModel(folder: string, modelType?: string): Promise<ModelDescription> {
+  return describeFacts(await inspectModel(folder, { modelType }))
+}
+
+/** The description of a model that was inspected. */
+export function describeFacts(facts: ModelFacts): ModelDescription {
+  return {
+    folder: facts.folder.root,
+    family: facts.family,
+    components: facts.components,
+    capabilities: capabilitiesOf(facts),
+    defaults: facts.defaults,
+    scheduler: String(facts.schedulerConfig['_class_name'] ?? facts.traits.scheduler['_class_name']),
+    memoryBytes: facts.memoryBytes,
+    warnings: facts.warnings,
+  }
+}
+
+const IMAGES_PER_CALL = 16
+
+function capabilitiesOf({ traits, signatures, sizes }: ModelFacts): BackendCapabilities {
+  const edit = traits.edit && signatures.has('vae_encoder')
+  return {
+    generate: traits.generate,
+    edit,
+    mask: edit && traits.mask,
+    negativePrompt: true,
+    seed: true,
+    guidanceScale: true,
+    numInferenceSteps: true,
+    diffusion: true,
+    maxImagesPerCall: IMAGES_PER_CALL,
+    maxInputImages: 1,
+    sizes,
+    concurrency: 1,
+    paid: false,
+  }
 }

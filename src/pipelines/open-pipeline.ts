@@ -1,7 +1,33 @@
-import { DiffgentorError } from '../errors.ts'
+import { providersByName, providersForDevice, type SessionOptions } from '../onnx-runtime/index.ts'
+import { DiffusionPipeline } from './diffusion-pipeline.ts'
+import { inspectModel } from './folder/inspect-model.ts'
+import { GraphStore } from './graphs/graph-store.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
+import { PromptEncoder } from './prompts/prompt-encoder.ts'
+import { Vae } from './vae.ts'
 
-/** Opens a model folder. Sessions are created at first use; ONNX Runtime is not loaded before that. */
+/** Opens a model folder. Checks it at once; graphs load at first use, and ONNX Runtime not before that. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
-  throw new DiffgentorError('model_unreadable', `The folder ${options.folder} cannot be opened yet.`)
+  const session = toSessionOptions(options)
+  const isCpu = session.executionProviders?.[0]?.name === 'cpu'
+  const { folder, modelType, dtype } = options
+  const facts = await inspectModel(folder, { modelType, dtype, device: isCpu ? 'cpu' : 'gpu' })
+  const store = new GraphStore({ session, offload: options.cpuOffload ?? false })
+  const vae = new Vae({
+    config: facts.vae,
+    store,
+    decoderFile: facts.folder.graphs.get('vae_decoder')!,
+    encoderFile: facts.folder.graphs.get('vae_encoder'),
+  })
+  return new DiffusionPipeline({ facts, store, vae, prompts: new PromptEncoder(facts, store) })
+}
+
+function toSessionOptions(options: PipelineOptions): SessionOptions {
+  const { device, executionProviders, intraOpThreads, interOpThreads, allowSpinning } = options
+  return {
+    executionProviders: executionProviders?.length ? providersByName(executionProviders) : providersForDevice(device),
+    intraOpThreads,
+    interOpThreads,
+    allowSpinning,
+  }
 }

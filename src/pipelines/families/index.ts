@@ -1,0 +1,20 @@
+import { DiffgentorError } from '../../errors.ts'
+import type { PipelineFamily } from '../pipeline.ts'
+import type { PrepareRequest } from './family.ts'
+import { prepareInstructPix2Pix } from './instruct-pix2pix.ts'
+import { prepareLatentConsistency } from './latent-consistency.ts'
+import { prepareStableDiffusion } from './stable-diffusion.ts'
+
+const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
+  'stable-diffusion': prepareStableDiffusion,
+  'stable-diffusion-inpaint': prepareStableDiffusion,
+  'latent-consistency': prepareLatentConsistency,
+  'instruct-pix2pix': prepareInstructPix2Pix,
+}
+
+/** How a family makes a request ready. */
+export function findFamily(name: PipelineFamily): PrepareRequest {
+  const prepare = FAMILIES[name]
+  if (prepare) return prepare
+  throw new DiffgentorError('unsupported', `The local engine cannot draw with models of the family ${name}.`)
+}

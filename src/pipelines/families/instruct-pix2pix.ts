@@ -1,0 +1,31 @@
+import { zeros } from '../channels.ts'
+import { pix2pixGuidance, withoutGuidance } from '../guidance.ts'
+import { startImage } from '../start-image.ts'
+import type { PrepareRequest } from './family.ts'
+import { openDenoiser, predictGuided } from './predict-guided.ts'
+import { encodeText } from './stable-diffusion.ts'
+
+const DEFAULT_IMAGE_GUIDANCE = 1.5
+
+/** InstructPix2Pix (arXiv 2211.09800): starts from pure noise and sees the source, not scaled, as further channels. */
+export const prepareInstructPix2Pix: PrepareRequest = async (model, job) => {
+  const { request } = job
+  const imageScale = request.edit?.imageGuidanceScale ?? DEFAULT_IMAGE_GUIDANCE
+  const positive = await encodeText(model, job, request.prompt, 'prompt')
+  const isGuided = job.guidanceScale > 1 && imageScale >= 1
+  const negative = isGuided ? await encodeText(model, job, request.negativePrompt ?? '', 'negative_prompt') : positive
+  return {
+    async begin(noise) {
+      const picture = await job.vae.encodeMode(job.source!, job.context)
+      const text = { feeds: positive, appended: picture }
+      const branches = {
+        text,
+        picture: { feeds: negative, appended: picture },
+        neither: { feeds: negative, appended: zeros(picture.shape) },
+      }
+      const guidance = isGuided ? pix2pixGuidance(branches, job.guidanceScale, imageScale) : withoutGuidance(text)
+      const { run, latents } = await startImage({ ...job, mode: 'text' }, noise)
+      return { run, latents, predict: predictGuided(await openDenoiser(model, job), guidance) }
+    },
+  }
+}

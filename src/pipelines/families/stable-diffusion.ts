@@ -1,0 +1,45 @@
+import { joinChannels } from '../channels.ts'
+import type { DenoiserFeeds } from '../graphs/denoiser.ts'
+import { type Branch, classifierFreeGuidance, type Guidance, withoutGuidance } from '../guidance.ts'
+import type { DrawingJob, OpenModel } from '../job.ts'
+import { type StartedImage, type StartOptions, startImage } from '../start-image.ts'
+import type { PreparedRequest, PrepareRequest } from './family.ts'
+import { openDenoiser, predictGuided } from './predict-guided.ts'
+
+/** Stable Diffusion 1.x and 2.x, with 4 or 9 channels. */
+export const prepareStableDiffusion: PrepareRequest = async (model, job) => {
+  const encode = (text: string, field: string) => encodeText(model, job, text, field)
+  const positive = { feeds: await encode(job.request.prompt, 'prompt') }
+  if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
+  const negative = { feeds: await encode(job.request.negativePrompt ?? '', 'negative_prompt') }
+  return beginWith(model, job, guideFreely(job, negative, positive))
+}
+
+/** The last state of the one text encoder. */
+export async function encodeText(model: OpenModel, job: DrawingJob, text: string, field: string): Promise<DenoiserFeeds> {
+  const wish = { state: 'last', pooled: false } as const
+  const { states } = await model.prompts.encode({ encoder: 'text_encoder', text, wish, field }, job)
+  return { text: states }
+}
+
+export function guideFreely(job: DrawingJob, negative: Branch, positive: Branch): Guidance {
+  return classifierFreeGuidance(negative, positive, job.guidanceScale, job.request.diffusion?.guidanceRescale)
+}
+
+/** The way from a guidance to images that ordinary and inpainting UNets share. */
+export function beginWith(model: OpenModel, job: DrawingJob, guidance: Guidance, options: StartOptions = {}): PreparedRequest {
+  const denoiserSeesMask = model.facts.traits.needsMask === true
+  return {
+    async begin(noise) {
+      const started = await startImage(job, noise, { ...options, denoiserSeesMask })
+      const denoiser = await openDenoiser(model, job)
+      return { ...started, predict: predictGuided(denoiser, appendMask(guidance, started)) }
+    },
+  }
+}
+
+function appendMask(guidance: Guidance, { maskChannels }: StartedImage): Guidance {
+  if (!maskChannels) return guidance
+  const appended = joinChannels(maskChannels)
+  return { ...guidance, branches: guidance.branches.map((branch) => ({ ...branch, appended })) }
+}

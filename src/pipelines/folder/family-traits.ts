@@ -1,0 +1,113 @@
+import type { PipelineFamily } from '../pipeline.ts'
+import type { ComponentName } from './graph-files.ts'
+
+/** What holds for a family whatever the folder says. */
+export interface FamilyTraits {
+  /** Components without which nothing can be drawn. */
+  components: readonly ComponentName[]
+  generate: boolean
+  edit: boolean
+  mask: boolean
+  /** An edit cannot do without a mask. */
+  needsMask?: boolean
+  numInferenceSteps: number
+  guidanceScale: number
+  /** For edits with a mask. */
+  maskGuidanceScale: number
+  /** Share of the steps that an edit runs, and an edit with a mask. */
+  strength: number
+  maskStrength: number
+  /** Side of the picture where neither folder nor graphs tell, in pixels. */
+  side: number
+  /** Pixels of the picture in one latent, where the VAE has no configuration. */
+  vaeScaleFactor: number
+  vaeScaling: number
+  /** Used when the folder has no scheduler configuration. */
+  scheduler: Readonly<Record<string, unknown>>
+}
+
+const LATENT_SCHEDULE = {
+  num_train_timesteps: 1000,
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  prediction_type: 'epsilon',
+  clip_sample: false,
+  set_alpha_to_one: false,
+}
+
+const PNDM = {
+  ...LATENT_SCHEDULE,
+  _class_name: 'PNDMScheduler',
+  skip_prk_steps: true,
+  timestep_spacing: 'leading',
+  steps_offset: 1,
+}
+const EULER = { ...LATENT_SCHEDULE, _class_name: 'EulerDiscreteScheduler', timestep_spacing: 'leading', steps_offset: 1 }
+
+const SD: FamilyTraits = {
+  components: ['text_encoder', 'unet', 'vae_decoder'],
+  generate: true,
+  edit: true,
+  mask: true,
+  numInferenceSteps: 50,
+  guidanceScale: 7.5,
+  maskGuidanceScale: 7.5,
+  strength: 0.8,
+  maskStrength: 1,
+  side: 512,
+  vaeScaleFactor: 8,
+  vaeScaling: 0.18215,
+  scheduler: PNDM,
+}
+
+const SDXL: FamilyTraits = {
+  ...SD,
+  components: ['text_encoder', 'text_encoder_2', 'unet', 'vae_decoder'],
+  guidanceScale: 5,
+  strength: 0.3,
+  maskStrength: 0.9999,
+  side: 1024,
+  vaeScaling: 0.13025,
+  scheduler: EULER,
+}
+
+/** Defaults as in diffusers. */
+export const FAMILY_TRAITS: Readonly<Record<PipelineFamily, FamilyTraits>> = {
+  'stable-diffusion': SD,
+  'stable-diffusion-inpaint': { ...SD, components: [...SD.components, 'vae_encoder'], generate: false, needsMask: true },
+  'stable-diffusion-xl': SDXL,
+  'stable-diffusion-xl-refiner': {
+    ...SDXL,
+    components: ['text_encoder_2', 'unet', 'vae_decoder', 'vae_encoder'],
+    generate: false,
+  },
+  'stable-diffusion-xl-inpaint': { ...SDXL, components: [...SDXL.components, 'vae_encoder'], generate: false, needsMask: true },
+  'latent-consistency': {
+    ...SD,
+    numInferenceSteps: 4,
+    guidanceScale: 8.5,
+    scheduler: { ...LATENT_SCHEDULE, _class_name: 'LCMScheduler', set_alpha_to_one: true, original_inference_steps: 50 },
+  },
+  'instruct-pix2pix': {
+    ...SD,
+    components: [...SD.components, 'vae_encoder'],
+    generate: false,
+    mask: false,
+    numInferenceSteps: 100,
+    scheduler: { ...EULER, _class_name: 'EulerAncestralDiscreteScheduler' },
+  },
+  'latent-upscale': {
+    ...SD,
+    generate: false,
+    mask: false,
+    numInferenceSteps: 75,
+    guidanceScale: 9,
+    vaeScaleFactor: 4,
+    vaeScaling: 0.08333,
+    scheduler: { ...LATENT_SCHEDULE, _class_name: 'DDIMScheduler', prediction_type: 'v_prediction' },
+  },
+}
+
+/** Steps and guidance of students trained to draw in one step without guidance (SD-Turbo, SDXL-Turbo). */
+export const ONE_STEP_DEFAULTS = { numInferenceSteps: 1, guidanceScale: 0 }

@@ -1,0 +1,166 @@
+import { dirname, relative } from 'node:path'
+import type { ImageWarning, SizeRule } from '../../contract/index.ts'
+import { DiffgentorError } from '../../errors.ts'
+import { checkExternalData } from '../../onnx-proto/external-data.ts'
+import { type GraphSignature, readGraphSignature } from '../../onnx-proto/graph-signature.ts'
+import { whyNotRunnable } from '../../onnx-proto/runnable.ts'
+import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
+import type { ModelComponent, ModelDefaults, PipelineFamily, StoredPrecision } from '../pipeline.ts'
+import { detectFamily, fixedDimension, parseFamily } from './detect-family.ts'
+import { FAMILY_TRAITS, type FamilyTraits } from './family-traits.ts'
+import type { ComponentName } from './graph-files.ts'
+import { readDefaults } from './model-defaults.ts'
+import { type ModelFolder, readModelFolder } from './model-folder.ts'
+import { makeSizeRule } from './size-rule.ts'
+import { readVaeConfig, type VaeConfig } from './vae-config.ts'
+
+/** Everything about a model that can be known without its weights. */
+export interface ModelFacts {
+  folder: ModelFolder
+  family: PipelineFamily
+  traits: FamilyTraits
+  signatures: ReadonlyMap<ComponentName, GraphSignature>
+  components: ModelComponent[]
+  vae: VaeConfig
+  sizes: SizeRule
+  defaults: ModelDefaults
+  /** The model's own scheduler configuration, or the family's. */
+  schedulerConfig: Readonly<Record<string, unknown>>
+  /** Bytes that the weights take once loaded on a CPU, which expands half precision. */
+  memoryBytes: number
+  warnings: ImageWarning[]
+}
+
+export interface InspectOptions {
+  modelType?: string | undefined
+  dtype?: StoredPrecision | undefined
+  device?: 'cpu' | 'gpu' | undefined
+}
+
+/** Reads a model folder and checks that it is whole, safe to load and of a known family. */
+export async function inspectModel(path: string, options: InspectOptions = {}): Promise<ModelFacts> {
+  const folder = await readModelFolder(path, options.dtype)
+  const signatures = await readSignatures(folder)
+  const components = await checkComponents(folder, signatures, options.device)
+  const unet = signatures.get('unet')
+  if (!unet) throw explainNoUnet(path, folder)
+  const warnings: ImageWarning[] = []
+  const latentChannels = findLatentChannels(folder, signatures)
+  const family = detectFamily(unet, latentChannels)
+  const traits = FAMILY_TRAITS[family]
+  assertComplete(path, signatures, traits)
+  if (options.modelType) warnings.push(...compareFamilies(options.modelType, family))
+  const schedulerConfig = folder.schedulerConfig ? parseSchedulerConfig(folder.schedulerConfig) : traits.scheduler
+  if (!folder.schedulerConfig) warnings.push(missingScheduler(traits))
+  const vae = readVaeConfig(folder, traits, latentChannels)
+  const sizes = makeSizeRule({
+    vaeScaleFactor: vae.scaleFactor,
+    unetLevels: countLevels(folder),
+    fixed: { height: fixedDimension(unet, 'latents', 2), width: fixedDimension(unet, 'latents', 3) },
+    default: preferredSize(folder, vae, traits),
+  })
+  return {
+    folder,
+    family,
+    traits,
+    signatures,
+    components,
+    vae,
+    sizes,
+    schedulerConfig,
+    defaults: readDefaults(folder, traits, schedulerConfig, sizes),
+    memoryBytes: [...signatures.values()].reduce((sum, signature) => sum + memoryOf(signature), 0),
+    warnings,
+  }
+}
+
+async function readSignatures({ graphs }: ModelFolder): Promise<Map<ComponentName, GraphSignature>> {
+  const signatures = new Map<ComponentName, GraphSignature>()
+  for (const [name, file] of graphs) signatures.set(name, await readGraphSignature(file))
+  return signatures
+}
+
+async function checkComponents(
+  { root }: ModelFolder,
+  signatures: ReadonlyMap<ComponentName, GraphSignature>,
+  device: InspectOptions['device'],
+): Promise<ModelComponent[]> {
+  const components: ModelComponent[] = []
+  for (const [name, signature] of signatures) {
+    const reason = whyNotRunnable(signature, { device })
+    if (reason) throw new DiffgentorError('unsupported', reason)
+    const data = await checkExternalData(dirname(signature.file), signature)
+    const files = [signature.file, ...data.map(({ location }) => `${dirname(signature.file)}/${location}`)]
+    components.push({ name, files: files.map((file) => relative(root, file)), weightBytes: weightBytes(signature) })
+  }
+  return components
+}
+
+function weightBytes({ initializerBytes }: GraphSignature): number {
+  return Object.values(initializerBytes).reduce((sum, bytes) => sum + bytes, 0)
+}
+
+function memoryOf(signature: GraphSignature): number {
+  return weightBytes(signature) + (signature.initializerBytes.float16 ?? 0)
+}
+
+function explainNoUnet(path: string, { index, graphs }: ModelFolder): DiffgentorError {
+  const className = index['_class_name']
+  if (graphs.has('transformer')) {
+    const name = typeof className === 'string' ? className : 'a transformer pipeline'
+    return new DiffgentorError('unsupported', `The model in ${path} is ${name}; the local engine draws with UNet models only.`)
+  }
+  const held = [...graphs.keys()].join(', ')
+  return new DiffgentorError(
+    'model_unreadable',
+    `The model in ${path} has no unet graph; it holds ${held}. Download or export it again.`,
+  )
+}
+
+function assertComplete(
+  path: string,
+  signatures: ReadonlyMap<ComponentName, GraphSignature>,
+  { components }: FamilyTraits,
+): void {
+  const missing = components.find((name) => !signatures.has(name))
+  if (missing) {
+    throw new DiffgentorError(
+      'model_unreadable',
+      `The model in ${path} lacks the component ${missing} (${missing}/model.onnx); download or export it again.`,
+    )
+  }
+}
+
+function compareFamilies(word: string, family: PipelineFamily): ImageWarning[] {
+  const asked = parseFamily(word)
+  if (asked === family) return []
+  return [
+    { kind: 'ignored', field: 'model_type', detail: `The graphs are those of ${family}, so the model type ${word} is not used.` },
+  ]
+}
+
+function missingScheduler({ scheduler }: FamilyTraits): ImageWarning {
+  const name = String(scheduler['_class_name'])
+  return { kind: 'adjusted', field: 'scheduler', detail: `The model has no scheduler configuration; ${name} is used.` }
+}
+
+function findLatentChannels({ configs }: ModelFolder, signatures: ReadonlyMap<ComponentName, GraphSignature>): number {
+  const decoder = signatures.get('vae_decoder')?.inputs[0]?.dims[1]
+  const told = [decoder, configs.get('vae_decoder')?.['latent_channels'], configs.get('unet')?.['out_channels']]
+  return told.find((channels) => typeof channels === 'number') ?? 4
+}
+
+function countLevels({ configs }: ModelFolder): number {
+  const blocks = configs.get('unet')?.['block_out_channels']
+  return Array.isArray(blocks) ? blocks.length : 1
+}
+
+function preferredSize({ configs, generationConfig }: ModelFolder, vae: VaeConfig, { side }: FamilyTraits) {
+  const sample = configs.get('unet')?.['sample_size']
+  const [height, width] = Array.isArray(sample) ? sample : [sample, sample]
+  const pick = (told: unknown, latents: unknown) => {
+    if (typeof told === 'number') return told
+    return typeof latents === 'number' ? latents * vae.scaleFactor : side
+  }
+  return { width: pick(generationConfig['width'], width), height: pick(generationConfig['height'], height) }
+}

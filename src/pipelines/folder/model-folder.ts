@@ -1,0 +1,124 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { DiffgentorError } from '../../errors.ts'
+import type { StoredPrecision } from '../pipeline.ts'
+import { type ComponentName, findGraphFiles } from './graph-files.ts'
+
+/** Content of a JSON file of a model folder. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** Where everything of a model lies. */
+export interface ModelFolder {
+  /** The folder that holds the components; may lie below the folder that was asked for. */
+  root: string
+  /** Absolute paths of the graphs. */
+  graphs: ReadonlyMap<ComponentName, string>
+  /** `model_index.json`, empty when it is missing. */
+  index: JsonObject
+  /** `config.json` beside each graph, where there is one. */
+  configs: ReadonlyMap<ComponentName, JsonObject>
+  /** Text of `scheduler/scheduler_config.json`: not always strict JSON. */
+  schedulerConfig: string | undefined
+  /** `generation_config.json`, empty when it is missing. */
+  generationConfig: JsonObject
+}
+
+const PYTORCH_WEIGHTS = /\.(safetensors|bin|ckpt|pt|msgpack)$/
+
+/** Looks over a model folder. Rejects with one sentence when it is no ONNX model. */
+export async function readModelFolder(folder: string, dtype?: StoredPrecision): Promise<ModelFolder> {
+  await assertFolder(folder)
+  const root = await findRoot(folder)
+  const graphs = await findGraphFiles(root, dtype)
+  if (graphs.size === 0) throw await explainNoGraphs(folder)
+  const configs = new Map<ComponentName, JsonObject>()
+  for (const [name, graph] of graphs) {
+    const config = await readComponentConfig(root, name, graph)
+    if (config) configs.set(name, config)
+  }
+  return {
+    root,
+    graphs,
+    configs,
+    index: (await readJson(join(root, 'model_index.json'))) ?? {},
+    schedulerConfig: await readText(join(root, 'scheduler', 'scheduler_config.json')),
+    generationConfig: (await readJson(join(root, 'generation_config.json'))) ?? {},
+  }
+}
+
+/** The tokenizer folder of a text encoder: `tokenizer`, `tokenizer_2` … */
+export function tokenizerFolder({ root }: ModelFolder, encoder: ComponentName): string {
+  return join(root, encoder.replace('text_encoder', 'tokenizer'))
+}
+
+async function assertFolder(folder: string): Promise<void> {
+  const stats = await stat(folder).catch((cause: unknown) => {
+    throw new DiffgentorError('model_not_found', `There is no model folder ${folder}.`, { cause })
+  })
+  if (!stats.isDirectory()) {
+    throw new DiffgentorError('model_not_found', `The model must be a folder, but ${folder} is a file.`)
+  }
+}
+
+/** Some repositories keep the pipeline one folder down. */
+async function findRoot(folder: string): Promise<string> {
+  if (await looksLikePipeline(folder)) return folder
+  const below = await subfolders(folder)
+  const pipelines = await Promise.all(below.map(async (path) => ((await looksLikePipeline(path)) ? [path] : [])))
+  return pipelines.flat()[0] ?? folder
+}
+
+async function looksLikePipeline(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((): string[] => [])
+  return names.includes('model_index.json') || names.includes('unet') || names.includes('transformer')
+}
+
+async function subfolders(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new DiffgentorError('model_not_found', `The model folder ${folder} cannot be read.`, { cause })
+  })
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name))
+}
+
+async function explainNoGraphs(folder: string): Promise<DiffgentorError> {
+  const names = await readdir(folder, { recursive: true }).catch((): string[] => [])
+  if (names.some((name) => PYTORCH_WEIGHTS.test(name))) {
+    return new DiffgentorError(
+      'model_unreadable',
+      `The folder ${folder} holds PyTorch weights and no ONNX graphs; export them with "optimum-cli export onnx --model ${folder} OUTPUT_FOLDER" (Python package optimum-onnx) and give OUTPUT_FOLDER.`,
+    )
+  }
+  return new DiffgentorError(
+    'model_unreadable',
+    `The folder ${folder} holds no ONNX graph (no *.onnx file in unet, vae_decoder …).`,
+  )
+}
+
+async function readComponentConfig(root: string, name: ComponentName, graph: string): Promise<JsonObject | undefined> {
+  return (
+    (await readJson(join(root, name, 'config.json'))) ??
+    (dirname(graph) === root ? undefined : await readJson(join(dirname(graph), 'config.json')))
+  )
+}
+
+async function readJson(file: string): Promise<JsonObject | undefined> {
+  const text = await readText(file)
+  if (text === undefined) return undefined
+  try {
+    const content: unknown = JSON.parse(text)
+    if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as JsonObject
+  } catch (cause) {
+    throw new DiffgentorError('model_unreadable', `The file ${file} is not valid JSON; download the model again.`, { cause })
+  }
+  throw new DiffgentorError('model_unreadable', `The file ${file} must hold a JSON object.`)
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new DiffgentorError('model_unreadable', `The file ${file} cannot be read.`, { cause })
+  }
+}

@@ -1,0 +1,92 @@
+import type { CallContext } from '../../contract/index.ts'
+import { type GraphSource, OnnxSession, type SessionOptions } from '../../onnx-runtime/index.ts'
+import type { GraphVariant } from './graph-variant.ts'
+
+/** Graphs that work together in one phase; with `offload`, the others leave memory when a phase begins. */
+export type GraphStage = 'text' | 'denoise' | 'vae' | 'upscale'
+
+export interface GraphStoreOptions {
+  session: SessionOptions
+  /** Keep only the graphs of the current stage. */
+  offload: boolean
+  /** Turns a stored graph into what is loaded, such as an optimized copy. */
+  resolve?: ((file: string, session: SessionOptions) => Promise<{ source: GraphSource; session: SessionOptions }>) | undefined
+}
+
+export interface GraphRequest<Graph> {
+  /** Path of the stored graph. */
+  file: string
+  /** What messages and progress call it. */
+  name: string
+  stage: GraphStage
+  variant?: GraphVariant | undefined
+  /** Wraps the session; called once a session. */
+  wrap: (session: OnnxSession) => Graph
+  context: Pick<CallContext, 'signal' | 'onProgress'>
+}
+
+interface OpenGraph {
+  session: OnnxSession
+  graph: unknown
+  stage: GraphStage
+  variantKey: string
+}
+
+/** Opens graphs when they are first needed, and holds one form of each in memory. */
+export class GraphStore implements AsyncDisposable {
+  readonly #options: GraphStoreOptions
+  readonly #open = new Map<string, OpenGraph>()
+  #closedMs = 0
+
+  constructor(options: GraphStoreOptions) {
+    this.#options = options
+  }
+
+  /** Milliseconds computed so far, by released graphs too. */
+  get runtimeMs(): number {
+    return [...this.#open.values()].reduce((sum, { session }) => sum + session.runtimeMs, this.#closedMs)
+  }
+
+  /** The graph in the form wanted; another form of the same file leaves memory first. */
+  async get<Graph>({ file, name, stage, variant, wrap, context }: GraphRequest<Graph>): Promise<Graph> {
+    const variantKey = variant?.key ?? ''
+    const held = this.#open.get(file)
+    if (held?.variantKey === variantKey) return held.graph as Graph
+    if (held) await this.#release(file)
+    if (this.#options.offload) await this.#releaseOthers(stage)
+    context.signal.throwIfAborted()
+    context.onProgress?.({ phase: 'load', component: name })
+    const session = await this.#openSession(file, variant)
+    try {
+      const graph = wrap(session)
+      this.#open.set(file, { session, graph, stage, variantKey })
+      return graph
+    } catch (error) {
+      await session.release()
+      throw error
+    }
+  }
+
+  async #openSession(file: string, variant: GraphVariant | undefined): Promise<OnnxSession> {
+    const { session, resolve } = this.#options
+    if (variant) return await OnnxSession.open(await variant.build(file), session)
+    const resolved = resolve ? await resolve(file, session) : { source: file, session }
+    return await OnnxSession.open(resolved.source, resolved.session)
+  }
+
+  async #releaseOthers(stage: GraphStage): Promise<void> {
+    for (const [file, held] of this.#open) if (held.stage !== stage) await this.#release(file)
+  }
+
+  async #release(file: string): Promise<void> {
+    const held = this.#open.get(file)
+    if (!held) return
+    this.#open.delete(file)
+    this.#closedMs += held.session.runtimeMs
+    await held.session.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of [...this.#open.keys()]) await this.#release(file)
+  }
+}

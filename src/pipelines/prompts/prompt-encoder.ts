@@ -1,0 +1,96 @@
+import type { CallContext, ImageWarning } from '../../contract/index.ts'
+import { loadTokenizer, type TextTokenizer } from '../../tokenizers/index.ts'
+import type { AdapterPlan } from '../adapter-plan.ts'
+import type { ComponentName } from '../folder/graph-files.ts'
+import type { ModelFacts } from '../folder/inspect-model.ts'
+import { tokenizerFolder } from '../folder/model-folder.ts'
+import type { GraphStore } from '../graphs/graph-store.ts'
+import { type EncodedText, TextEncoder, type TextEncoderWish } from '../graphs/text-encoder.ts'
+import { EmbeddingCache } from './embedding-cache.ts'
+
+const CACHE_BYTES = 64 * 1024 * 1024
+
+/** One text for one encoder. */
+export interface TextToEncode {
+  encoder: ComponentName
+  text: string
+  wish: TextEncoderWish
+  /** The request's field that the text comes from, for warnings. */
+  field: string
+}
+
+/** What encoding depends on beside the text. */
+export interface EncodingContext {
+  adapters: AdapterPlan
+  context: CallContext
+  warn: (warning: ImageWarning) => void
+}
+
+/** Turns prompts into what a denoiser is conditioned on. Encodings are kept, so each distinct prompt is computed once. */
+export class PromptEncoder {
+  readonly #facts: ModelFacts
+  readonly #store: GraphStore
+  readonly #cache = new EmbeddingCache(CACHE_BYTES)
+  readonly #tokenizers = new Map<string, Promise<TextTokenizer>>()
+
+  constructor(facts: ModelFacts, store: GraphStore) {
+    this.#facts = facts
+    this.#store = store
+  }
+
+  /** Encodes one text; words that do not fit are cut, with a warning that names them. */
+  async encode({ encoder, text, wish, field }: TextToEncode, { adapters, context, warn }: EncodingContext): Promise<EncodedText> {
+    const tokenizer = await this.#tokenizer(encoder, adapters)
+    const length = this.#fixedLength(encoder) ?? tokenizer.maxLength
+    const { ids, cutText } = tokenizer.encode(adapters.expandPrompt(text), length)
+    if (cutText) warn(cutWarning(field, length, cutText))
+    const key = [encoder, adapters.variants.get(encoder)?.key ?? '', wish.state, wish.pooled, ids].join('|')
+    return await this.#cache.get(key, async () => {
+      const graph = await this.load(encoder, { adapters, context })
+      return await graph.encode(ids, wish)
+    })
+  }
+
+  /** Loads an encoder's graph. */
+  async load(encoder: ComponentName, { adapters, context }: Pick<EncodingContext, 'adapters' | 'context'>): Promise<TextEncoder> {
+    const variant = adapters.variants.get(encoder)
+    const layers = this.#facts.folder.configs.get(encoder)?.['num_hidden_layers']
+    return await this.#store.get({
+      file: this.#facts.folder.graphs.get(encoder)!,
+      name: encoder,
+      stage: 'text',
+      variant,
+      wrap: (session) => new TextEncoder(session, typeof layers === 'number' ? layers : undefined, variant?.feeds),
+      context,
+    })
+  }
+
+  #tokenizer(encoder: ComponentName, { extraTokens }: AdapterPlan): Promise<TextTokenizer> {
+    const extra = extraTokens.get(encoder) ?? []
+    const key = `${encoder}|${JSON.stringify(extra)}`
+    const loading =
+      this.#tokenizers.get(key) ??
+      loadTokenizer(tokenizerFolder(this.#facts.folder, encoder), { extraTokens: extra, defaultLength: this.#positions(encoder) })
+    this.#tokenizers.set(key, loading)
+    return loading
+  }
+
+  /** Tokens of one run, where the graph fixes them. */
+  #fixedLength(encoder: ComponentName): number | undefined {
+    const length = this.#facts.signatures.get(encoder)?.inputs[0]?.dims[1]
+    return typeof length === 'number' ? length : undefined
+  }
+
+  #positions(encoder: ComponentName): number | undefined {
+    const told = this.#facts.folder.configs.get(encoder)?.['max_position_embeddings']
+    return typeof told === 'number' ? told : undefined
+  }
+}
+
+function cutWarning(field: string, length: number, cutText: string): ImageWarning {
+  return {
+    kind: 'adjusted',
+    field,
+    detail: `The text encoder reads ${length - 2} tokens; left out: "${cutText}".`,
+  }
+}

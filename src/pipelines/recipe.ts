@@ -1,0 +1,57 @@
+import { basename } from 'node:path'
+import type { ImageRequest } from '../contract/index.ts'
+import type { DrawingJob } from './job.ts'
+import type { PipelineFamily, PipelineResult } from './pipeline.ts'
+
+/** What was really used: enough to draw the same picture again. */
+export function describeRecipe(family: PipelineFamily, job: DrawingJob): PipelineResult['recipe'] {
+  return {
+    family,
+    scheduler: job.scheduler.className,
+    schedulerConfig: job.scheduler.config,
+    numInferenceSteps: job.numInferenceSteps,
+    guidanceScale: job.guidanceScale,
+    settings: withoutAbsent({
+      width: job.size.width,
+      height: job.size.height,
+      ...describeEdit(job),
+      ...describeDiffusion(job.request.diffusion ?? {}),
+    }),
+  }
+}
+
+function describeEdit({ mode, strength, request }: DrawingJob): Record<string, unknown> {
+  if (mode === 'text') return {}
+  return { strength, image_guidance_scale: request.edit?.imageGuidanceScale }
+}
+
+function describeDiffusion(diffusion: NonNullable<ImageRequest['diffusion']>): Record<string, unknown> {
+  return {
+    guidance_rescale: diffusion.guidanceRescale,
+    clip_skip: diffusion.clipSkip,
+    prompt_2: diffusion.prompt2,
+    eta: diffusion.eta,
+    prompt_syntax: diffusion.promptSyntax,
+    noise_source: diffusion.noiseSource ?? 'torch-cpu',
+    noise_dtype: diffusion.noiseDtype ?? 'float32',
+    lora: diffusion.loras?.map(({ path, weight }) => ({ file: basename(path), weight })),
+    embedding: diffusion.embeddings?.map(({ path, token }) => withoutAbsent({ file: basename(path), token })),
+    controlnet: diffusion.controlnets?.map(({ path, scale, start, end }) => ({ folder: basename(path), scale, start, end })),
+    vae: nameOf(diffusion.vae),
+    refiner: nameOf(diffusion.refiner),
+    denoising_end: diffusion.denoisingEnd,
+    denoising_start: diffusion.denoisingStart,
+    original_size: diffusion.originalSize,
+    target_size: diffusion.targetSize,
+    crop_top_left: diffusion.cropTopLeft,
+    upscale: nameOf(diffusion.upscale),
+  }
+}
+
+function nameOf(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : basename(path)
+}
+
+function withoutAbsent(settings: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+}

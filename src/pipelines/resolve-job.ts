@@ -1,0 +1,104 @@
+import type { CallContext, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
+import { DiffgentorError } from '../errors.ts'
+import { createScheduler } from '../schedulers/create-scheduler.ts'
+import type { AdapterPlan } from './adapter-plan.ts'
+import type { ModelFacts } from './folder/inspect-model.ts'
+import { assertSize, sizeForSource } from './folder/size-rule.ts'
+import type { DrawingJob, DrawingMode, OpenModel } from './job.ts'
+import { readSources, type SourcePictures, toMask, toSourceTensor } from './sources.ts'
+import type { Vae } from './vae.ts'
+
+export interface JobParts {
+  request: ImageRequest
+  context: CallContext
+  adapters: AdapterPlan
+  vae: Vae
+  warn: (warning: ImageWarning) => void
+}
+
+/** Fills in every default of a request, and rejects what the model cannot do before anything is computed. */
+export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise<DrawingJob> {
+  const { request, vae, warn } = parts
+  const mode = chooseMode(facts, request)
+  const sources = request.edit && (await readSources(request.edit))
+  const size = chooseSize(facts, request, sources, warn)
+  const { diffusion } = request
+  const scheduler = createScheduler({
+    name: diffusion?.scheduler,
+    modelConfig: facts.schedulerConfig,
+    overrides: diffusion?.schedulerConfig,
+  })
+  if (scheduler.warning) warn({ kind: 'adjusted', field: 'scheduler', detail: scheduler.warning })
+  const { scaleFactor, latentChannels } = vae.config
+  return {
+    ...parts,
+    mode,
+    size,
+    latentShape: [1, latentChannels, size.height / scaleFactor, size.width / scaleFactor],
+    numInferenceSteps: request.numInferenceSteps ?? facts.defaults.numInferenceSteps,
+    guidanceScale: request.guidanceScale ?? defaultGuidance(facts, mode),
+    strength: chooseStrength(facts, request, mode),
+    source: sources && toSourceTensor(sources.image, size),
+    mask: sources?.mask && toMask(sources.mask, size),
+    scheduler,
+  }
+}
+
+function chooseMode({ traits, signatures }: ModelFacts, { edit }: ImageRequest): DrawingMode {
+  if (!edit) {
+    if (traits.generate) return 'text'
+    throw unsupported('This model edits pictures and cannot draw from text alone; give it a source picture.')
+  }
+  if (!traits.edit) throw unsupported('This model draws from text and cannot edit pictures; choose another model.')
+  if (!signatures.has('vae_encoder')) {
+    throw unsupported('This model has no VAE encoder (vae_encoder/model.onnx), so it cannot edit pictures; export it with one.')
+  }
+  if (edit.images.length > 1) {
+    throw new DiffgentorError('invalid_request', `This model takes one source picture, got ${edit.images.length}.`, {
+      field: 'image',
+    })
+  }
+  if (!edit.mask) {
+    if (traits.needsMask) throw unsupported('This is an inpainting model: give it a mask of what to repaint.')
+    return 'image'
+  }
+  if (traits.mask) return 'mask'
+  throw unsupported('This model edits whole pictures and knows no masks; leave the mask out or choose another model.')
+}
+
+function unsupported(message: string): DiffgentorError {
+  return new DiffgentorError('unsupported', message)
+}
+
+function chooseSize(
+  { sizes }: ModelFacts,
+  request: ImageRequest,
+  sources: SourcePictures | undefined,
+  warn: JobParts['warn'],
+): Size {
+  if (request.size) {
+    assertSize(request.size, sizes)
+    return request.size
+  }
+  if (!sources) {
+    assertSize(sizes.default, sizes)
+    return sizes.default
+  }
+  const { width, height } = sources.image
+  const size = sizeForSource({ width, height }, sizes)
+  if (size.width !== width || size.height !== height) {
+    const detail = `The source of ${width}x${height} is edited at ${size.width}x${size.height}, a size that the model draws.`
+    warn({ kind: 'adjusted', field: 'size', detail })
+  }
+  return size
+}
+
+function defaultGuidance({ defaults, traits }: ModelFacts, mode: DrawingMode): number {
+  const isFamilyDefault = defaults.guidanceScale === traits.guidanceScale
+  return mode === 'mask' && isFamilyDefault ? traits.maskGuidanceScale : defaults.guidanceScale
+}
+
+function chooseStrength({ defaults, traits }: ModelFacts, { edit }: ImageRequest, mode: DrawingMode): number {
+  if (mode === 'text') return 1
+  return edit?.strength ?? (mode === 'mask' ? traits.maskStrength : defaults.strength)
+}

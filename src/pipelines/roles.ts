@@ -1,0 +1,44 @@
+import type { RoleNames } from '../onnx-runtime/index.ts'
+
+/** What a UNet may be fed. */
+export type DenoiserRole =
+  | 'latents'
+  | 'timestep'
+  | 'text'
+  | 'pooled'
+  | 'timeIds'
+  | 'timestepCond'
+  | 'classLabels'
+  | 'controlImages'
+  | 'controlScales'
+
+export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
+  latents: ['sample', 'latent_sample', 'latent', 'latents', 'x'],
+  timestep: ['timestep', 't', 'timesteps', 'time'],
+  text: ['encoder_hidden_states', 'context', 'prompt_embeds'],
+  pooled: ['text_embeds', 'pooled_projections', 'y'],
+  timeIds: ['time_ids'],
+  timestepCond: ['timestep_cond'],
+  classLabels: ['class_labels', 'noise_level'],
+  controlImages: ['controlnet_conds'],
+  controlScales: ['conditioning_scales'],
+}
+
+export const DENOISER_OUTPUTS = ['out_sample', 'out_hidden_states', 'noise_pred', 'sample', 'output']
+
+export type TextRole = 'ids' | 'mask'
+
+export const TEXT_ROLES: RoleNames<TextRole> = { ids: ['input_ids', 'ids', 'tokens'], mask: ['attention_mask'] }
+
+export type VaeRole = 'latents' | 'picture'
+
+export const VAE_DECODER_ROLES: RoleNames<'latents'> = {
+  latents: ['latent_sample', 'latents', 'latent', 'sample', 'z', 'x', 'input'],
+}
+export const VAE_DECODER_OUTPUTS = ['sample', 'image', 'images', 'output', 'out']
+
+export const VAE_ENCODER_ROLES: RoleNames<'picture'> = { picture: ['sample', 'image', 'images', 'pixel_values', 'x', 'input'] }
+/** Mean and logarithm of the variance, side by side on the channels. */
+export const VAE_MOMENTS = ['latent_parameters', 'moments']
+/** Latents that the graph itself has drawn or that need no draw. */
+export const VAE_LATENTS = ['latent_sample', 'latents', 'latent', 'output']

@@ -1,0 +1,81 @@
+import { resizeTensorNearest } from '../images/picture-tensor.ts'
+import type { NoiseSource } from '../noise/noise-source.ts'
+import type { SchedulerRun } from '../schedulers/scheduler.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { DenoiseStart } from './denoise.ts'
+import type { DrawingJob } from './job.ts'
+import { startSchedule } from './schedule.ts'
+import { hideMasked } from './sources.ts'
+
+/** A schedule and the latents at its beginning. */
+export interface StartedImage extends Pick<DenoiseStart, 'run' | 'latents' | 'afterStep'> {
+  /** For dedicated inpainting models: mask and masked picture in latent space [1, 1 + C, h, w]. */
+  maskChannels?: readonly Tensor[] | undefined
+}
+
+export interface StartOptions {
+  /** The denoiser sees the mask itself, so nothing is put back between steps. */
+  denoiserSeesMask?: boolean
+  /** The schedule is laid out by strength instead of being entered midway (latent consistency). */
+  laidOutByStrength?: boolean
+}
+
+/** Draws what one image starts from. The order of draws is that of diffusers. */
+export async function startImage(job: DrawingJob, noise: NoiseSource, options: StartOptions = {}): Promise<StartedImage> {
+  const run = startSchedule(job, noise, options)
+  if (job.mode === 'text') return { run, latents: scaleNoise(noise.normal(job.latentShape), run) }
+  if (job.mode === 'image') return await startFromPicture(job, noise, run)
+  return options.denoiserSeesMask ? await startSeeingMask(job, noise, run) : await startKeepingRest(job, noise, run)
+}
+
+async function startFromPicture(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
+  const clean = await job.vae.encode(job.source!, noise.normal, job.context)
+  return { run, latents: run.addNoise(clean, noise.normal(job.latentShape), run.steps[0]!) }
+}
+
+/** Inpainting with an ordinary model: what the mask keeps is put back after each step, noised to the level of the next. */
+async function startKeepingRest(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
+  const { source, mask, vae, context } = job
+  const clean = await vae.encode(source!, noise.normal, context)
+  const fresh = noise.normal(job.latentShape)
+  // diffusers encodes the masked picture here as well; only the draw of that matters.
+  await vae.drawPosterior(job.latentShape, noise.normal, context)
+  const latentMask = shrinkMask(mask!, job)
+  return {
+    run,
+    latents: job.strength === 1 ? scaleNoise(fresh, run) : run.addNoise(clean, fresh, run.steps[0]!),
+    afterStep: (latents, index) => {
+      const next = run.steps[index + 1]
+      return blend(next ? run.addNoise(clean, fresh, next) : clean, latents, latentMask)
+    },
+  }
+}
+
+/** Inpainting with a model whose denoiser takes mask and masked picture as further channels. */
+async function startSeeingMask(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
+  const { source, mask, vae, context } = job
+  const clean = job.strength === 1 ? undefined : await vae.encode(source!, noise.normal, context)
+  const fresh = noise.normal(job.latentShape)
+  const hidden = await vae.encode(hideMasked(source!, mask!), noise.normal, context)
+  return {
+    run,
+    latents: clean ? run.addNoise(clean, fresh, run.steps[0]!) : scaleNoise(fresh, run),
+    maskChannels: [shrinkMask(mask!, job), hidden],
+  }
+}
+
+function scaleNoise({ data, shape }: Tensor, { initNoiseSigma }: SchedulerRun): Tensor {
+  if (initNoiseSigma === 1) return { data, shape }
+  const factor = Math.fround(initNoiseSigma)
+  return { data: data.map((value) => value * factor), shape }
+}
+
+function shrinkMask(mask: Tensor, { latentShape }: DrawingJob): Tensor {
+  return resizeTensorNearest(mask, { height: latentShape[2]!, width: latentShape[3]! })
+}
+
+/** (1 − mask) · kept + mask · repainted */
+function blend(kept: Tensor, repainted: Tensor, mask: Tensor): Tensor {
+  const plane = mask.data.length
+  return { data: repainted.data.map((value, i) => (mask.data[i % plane]! === 1 ? value : kept.data[i]!)), shape: kept.shape }
+}
