@@ -1,18 +1,17 @@
 import type { CommandModule } from 'yargs'
-import { mergeSettings } from '../config/merge-settings.ts'
 import type { CommandContext } from './command.ts'
-import { declareSettings, readGivenFlags } from './options.ts'
+import { declareSettings } from './options.ts'
+import { runBatchCommand } from './run-batch-command.ts'
 
-export const t2iCommand = ({ terminal }: CommandContext): CommandModule => ({
+/** `diffgentor t2i`: prompts become pictures. */
+export const t2iCommand = (context: CommandContext): CommandModule => ({
   command: 't2i',
   describe: 'Turn prompts into pictures',
   builder: (yargs) =>
     declareSettings(yargs, 't2i')
       .example('$0 t2i --prompt "a red apple"', 'One picture, with the built-in model')
       .example('$0 t2i --prompts_file prompts.csv --num_images_per_prompt 4', 'Four pictures for each row')
-      .example('$0 t2i --prompts_file prompts.txt --backend openai --model_name gpt-image-1', 'With a hosted model'),
-  handler: async (args) => {
-    const merged = mergeSettings('t2i', readGivenFlags(args, 't2i'))
-    terminal.stdout.write(JSON.stringify(merged.values))
-  },
+      .example('$0 t2i --prompts_file prompts.txt --backend openai --model_name gpt-image-1', 'With a hosted model')
+      .epilogue('Run the same command again to go on where it stopped. Columns and formats: docs/batch.md.'),
+  handler: async (args) => await runBatchCommand('t2i', args, context),
 })

@@ -1,0 +1,96 @@
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import type { CommandModule } from 'yargs'
+import { describeVariables, presentValue } from '../config/describe-variables.ts'
+import { findUnknownVariables } from '../config/environment.ts'
+import { mergeSettings } from '../config/merge-settings.ts'
+import { VERSION } from '../config/version.ts'
+import { listModels } from '../models/list-models.ts'
+import { probeProviders } from '../onnx-runtime/probe-providers.ts'
+import type { CommandContext } from './command.ts'
+import { refuseStrayWords, refuseUnknownFlags } from './options.ts'
+import { formatBytes, formatTable } from './terminal.ts'
+
+/** `diffgentor doctor`: what this machine and this setup can do. */
+export const doctorCommand = ({ terminal, setExitCode }: CommandContext): CommandModule => ({
+  command: 'doctor',
+  describe: 'Tell what this machine and this setup can do',
+  builder: (yargs) =>
+    yargs
+      .option('json', { type: 'boolean', describe: 'Print JSON' })
+      .epilogue('Exit code 1 when the local engine cannot run here.'),
+  handler: async (args) => {
+    refuseUnknownFlags(args, ['json'])
+    refuseStrayWords(args, 1)
+    const report = await examine()
+    terminal.stdout.write(args.json ? `${JSON.stringify(report, undefined, 2)}\n` : describeReport(report))
+    setExitCode(report.providers.some(({ works }) => works) ? 0 : 1)
+  },
+})
+
+interface DoctorReport {
+  program: { diffgentor: string; node: string; onnxruntime: string; platform: string }
+  machine: { processor: string; cores: number; memoryBytes: number; freeMemoryBytes: number }
+  providers: { name: string; works: boolean; problem?: string }[]
+  models: { name: string; folder: string; bytes: number }[]
+  /** Every variable that is known, with its value where it is set. */
+  variables: { variable: string; expects: string; default: string | undefined; value: string | undefined }[]
+  warnings: string[]
+}
+
+async function examine(): Promise<DoctorReport> {
+  const { values } = mergeSettings('t2i', {})
+  const [{ runtimeVersion, providers }, models] = await Promise.all([probeProviders(), listModels(values)])
+  const variables = describeVariables().map((facts) => ({
+    variable: facts.variables.join(', '),
+    expects: facts.expects,
+    default: facts.default,
+    value: presentValue(facts),
+  }))
+  return {
+    program: { diffgentor: VERSION, node: process.version, onnxruntime: runtimeVersion, platform: `${process.platform} ${process.arch}` },
+    machine: {
+      processor: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      memoryBytes: totalmem(),
+      freeMemoryBytes: freemem(),
+    },
+    providers,
+    models: models.map(({ name, folder, bytes }) => ({ name, folder, bytes })),
+    variables,
+    warnings: findUnknownVariables(),
+  }
+}
+
+function describeReport({ program, machine, providers, models, variables, warnings }: DoctorReport): string {
+  const sections = [
+    section('Program', [
+      ['diffgentor', program.diffgentor],
+      ['Node.js', program.node],
+      ['ONNX Runtime', program.onnxruntime],
+      ['platform', program.platform],
+    ]),
+    section('Machine', [
+      ['processor', machine.processor],
+      ['cores', String(machine.cores)],
+      ['memory', `${formatBytes(machine.memoryBytes)}, ${formatBytes(machine.freeMemoryBytes)} free`],
+    ]),
+    section(
+      'Execution providers',
+      providers.map(({ name, works, problem }) => [name, works ? 'works' : `does not work: ${problem}`]),
+    ),
+    section(
+      'Models',
+      models.map(({ name, folder, bytes }) => [name, formatBytes(bytes), folder]),
+    ),
+    section('Variables', [
+      ['variable', 'value', 'default', 'now'],
+      ...variables.map((facts) => [facts.variable, facts.expects, facts.default ?? '–', facts.value ?? '–']),
+    ]),
+  ]
+  if (warnings.length > 0) sections.push(section('Warnings', warnings.map((warning) => [warning])))
+  return sections.join('\n')
+}
+
+function section(title: string, rows: string[][]): string {
+  return `${title}\n${formatTable(rows, '  ')}`
+}

@@ -1,0 +1,74 @@
+import type { BatchEvent } from '../batch/batch-events.ts'
+import { formatLedgerLine } from '../batch/ledger-entry.ts'
+import { runBatch } from '../batch/run-batch.ts'
+import { BackendRegistry } from '../backends/registry.ts'
+import { type MergedSettings, mergeSettings } from '../config/merge-settings.ts'
+import type { BatchSettings } from '../config/settings.ts'
+import { VERSION } from '../config/version.ts'
+import type { ImageBackend } from '../contract/index.ts'
+import { DiffgentorError } from '../errors.ts'
+import type { CommandContext } from './command.ts'
+import { describeSummary } from './end-table.ts'
+import { openRows } from './open-rows.ts'
+import { readGivenFlags } from './options.ts'
+import { describeSettings } from './print-config.ts'
+import { createProgressDisplay } from './progress-display.ts'
+import { watchStopSignals } from './stop-signals.ts'
+
+type BatchKind = 't2i' | 'edit'
+
+/** What `t2i` and `edit` share: settings, rows, backend, the run, and what is shown of it. */
+export async function runBatchCommand(kind: BatchKind, args: Record<string, unknown>, { terminal, setExitCode }: CommandContext): Promise<void> {
+  const merged = mergeSettings(kind, readGivenFlags(args, kind))
+  const settings = merged.values
+  if (!settings.quiet) for (const warning of merged.warnings) terminal.stderr.write(`Warning: ${warning}\n`)
+  if (settings.printConfig) {
+    terminal.stdout.write(await printConfig(kind, merged))
+    return
+  }
+  await using dataset = await openRows(kind, settings, terminal)
+  await using backend = await new BackendRegistry().open(settings)
+  refuseUnable(kind, backend)
+  using display = createProgressDisplay({
+    terminal,
+    hideProgress: !settings.progress,
+    quiet: settings.quiet,
+    verbose: settings.verbose,
+    lineIntervalMs: settings.progressInterval * 1000,
+  })
+  using stopRequest = watchStopSignals(terminal.stdout, display.tell)
+  const onEvent = (event: BatchEvent) => {
+    display.show(event)
+    if (settings.json && event.type === 'row-end') terminal.stdout.write(formatLedgerLine(event.entry))
+  }
+  const summary = await runBatch({
+    dataset,
+    backend,
+    settings,
+    kind,
+    version: VERSION,
+    drain: stopRequest.drain,
+    signal: stopRequest.stop,
+    onEvent,
+  })
+  if (!settings.quiet) terminal.stderr.write(describeSummary(summary))
+  setExitCode(summary.interrupted ? (stopRequest.exitCode ?? 1) : summary.exitCode)
+}
+
+/** A model that cannot do the command's work is told before anything starts. */
+function refuseUnable(kind: BatchKind, { capabilities, modelId }: ImageBackend): void {
+  if (kind === 't2i' && !capabilities.generate) {
+    throw new DiffgentorError('unsupported', `The model ${modelId} only edits pictures; use diffgentor edit, or choose another model.`)
+  }
+  if (kind === 'edit' && !capabilities.edit) {
+    throw new DiffgentorError('unsupported', `The model ${modelId} only draws from text; use diffgentor t2i, or choose another model.`)
+  }
+}
+
+async function printConfig(kind: BatchKind, merged: MergedSettings<BatchSettings>): Promise<string> {
+  await using backend = await new BackendRegistry().open(merged.values).catch(() => undefined)
+  const { numInferenceSteps, guidanceScale } = backend?.defaults ?? {}
+  const size = backend?.capabilities.sizes?.default
+  const modelDefaults = { num_inference_steps: numInferenceSteps, guidance_scale: guidanceScale, width: size?.width, height: size?.height }
+  return describeSettings(kind, merged, modelDefaults, merged.values.json)
+}
