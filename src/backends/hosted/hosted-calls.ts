@@ -14,7 +14,7 @@ export interface HostedCallsOptions {
   /** Requests in flight at once. */
   concurrency: number
   /** Requests a minute over all endpoints. */
-  requestsPerMinute: number | undefined
+  requestsPerMinute?: number | undefined
   timeoutMs: number
   /** Reads the provider's error out of an answer that is none of the 2xx. */
   readError: (endpoint: Endpoint, answer: Answer) => DiffgentorError
@@ -88,6 +88,6 @@ export class HostedCalls implements AsyncDisposable {
 export function unreadableAnswer({ name }: Endpoint): DiffgentorError {
   return new DiffgentorError(
     'upstream_rejected',
-    `${name} answered with something other than the expected JSON; check the base URL, which for most servers ends in /v1.`,
+    `${name} answered with something other than the expected JSON; check the base URL.`,
   )
 }

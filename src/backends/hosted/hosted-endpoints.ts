@@ -1,18 +1,23 @@
 import { DiffgentorError } from '../../errors.ts'
 import type { Endpoint } from './endpoint.ts'
 
-/** The pool settings of one provider, and how messages call them. */
+/** Where a provider is, and with which keys. */
 export interface EndpointSettings {
-  /** `OPENAI` or `GEMINI`, for the names of variables. */
-  variablePrefix: 'OPENAI' | 'GEMINI'
+  /** Variable of the one key, for messages. */
+  keyVariable: string
+  /** What the variables of a pool begin with, for messages: `DG_OPENAI`. */
+  poolPrefix: string
+  /** Only here a key is indispensable. */
   defaultBaseUrl: string
-  baseUrl: string | undefined
-  apiKey: string | undefined
-  endpoints: readonly string[] | undefined
-  apiKeys: readonly string[] | undefined
-  rateLimits: readonly number[] | undefined
-  rateLimit: number | undefined
-  weights: readonly number[] | undefined
+  baseUrl?: string | undefined
+  apiKey?: string | undefined
+  endpoints?: readonly string[] | undefined
+  apiKeys?: readonly string[] | undefined
+  /** Requests a minute of each endpoint. */
+  rateLimits?: readonly number[] | undefined
+  /** Requests a minute of an endpoint without its own limit. */
+  rateLimit?: number | undefined
+  weights?: readonly number[] | undefined
 }
 
 /**
@@ -20,21 +25,21 @@ export interface EndpointSettings {
  * take turns at the one address. Anything else is an `invalid_configuration` error.
  */
 export function readEndpoints(settings: EndpointSettings): Endpoint[] {
-  const { variablePrefix: prefix } = settings
+  const { poolPrefix: prefix, keyVariable } = settings
   const keys = settings.apiKeys?.length ? settings.apiKeys : settings.apiKey ? [settings.apiKey] : []
   const listed = settings.endpoints?.length ? settings.endpoints : undefined
   const addresses = listed ?? Array<string>(Math.max(1, keys.length)).fill(settings.baseUrl ?? settings.defaultBaseUrl)
   if (keys.length > 1 && keys.length !== addresses.length) {
     throw invalid(
-      `DG_${prefix}_API_KEYS must hold one key for all or as many as DG_${prefix}_ENDPOINTS, got ${keys.length} keys for ${addresses.length} endpoint(s).`,
+      `${prefix}_API_KEYS must hold one key for all or as many as ${prefix}_ENDPOINTS, got ${keys.length} keys for ${addresses.length} endpoint(s).`,
     )
   }
-  const urls = addresses.map((address) => checkAddress(address, prefix))
-  const weights = spread(settings.weights, addresses.length, `DG_${prefix}_WEIGHTS`)
-  const limits = spread(settings.rateLimits, addresses.length, `DG_${prefix}_RATE_LIMITS`)
+  const urls = addresses.map((address) => checkAddress(address, keyVariable))
+  const weights = spread(settings.weights, addresses.length, `${prefix}_WEIGHTS`)
+  const limits = spread(settings.rateLimits, addresses.length, `${prefix}_RATE_LIMITS`)
   return urls.map((url, place): Endpoint => {
     const apiKey = keys.length > 1 ? keys[place] : keys[0]
-    if (apiKey === undefined && url.href.startsWith(settings.defaultBaseUrl)) throw missingKey(prefix, url)
+    if (apiKey === undefined && url.href.startsWith(settings.defaultBaseUrl)) throw missingKey(keyVariable, url)
     const isShared = urls.filter(({ host }) => host === url.host).length > 1
     return {
       name: isShared ? `${url.host} #${place + 1}` : url.host,
@@ -57,19 +62,19 @@ function spread(numbers: readonly number[] | undefined, count: number, variable:
   return numbers.length === 1 ? Array<number>(count).fill(numbers[0]!) : numbers
 }
 
-function checkAddress(address: string, prefix: string): URL {
+function checkAddress(address: string, keyVariable: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url?.username || url?.password || url?.search) {
-    throw invalid(`An ${prefix} endpoint must not carry a name, password or query; give the key in ${prefix}_API_KEY instead.`)
+    throw invalid(`The address of an endpoint must not carry a name, password or query; give the key in ${keyVariable} instead.`)
   }
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw invalid(`An ${prefix} endpoint must be an address such as https://host/v1, got ${JSON.stringify(address)}.`)
+    throw invalid(`An endpoint must be an address such as https://host/v1, got ${JSON.stringify(address)}.`)
   }
   return url
 }
 
-function missingKey(prefix: string, { host }: URL): DiffgentorError {
-  return invalid(`There is no key for ${host}; set ${prefix}_API_KEY.`)
+function missingKey(keyVariable: string, { host }: URL): DiffgentorError {
+  return invalid(`There is no key for ${host}; set ${keyVariable}.`)
 }
 
 function invalid(message: string): DiffgentorError {

@@ -17,11 +17,16 @@ export function pricePicture(model: string, request: Pick<ImageRequest, 'size' |
   const { size, quality } = readWishes(request)
   const known = price.pictures.filter(
     (picture) =>
-      (size === undefined || !picture.sizes || picture.sizes.includes(size)) &&
+      (size === undefined || !picture.sizes || !isComparable(size, picture.sizes) || picture.sizes.includes(size)) &&
       (quality === undefined || picture.quality === undefined || picture.quality === quality),
   )
   // Where the provider chooses, the dearest choice counts.
   return known.length === 0 ? undefined : Math.max(...known.map(({ usd }) => usd))
+}
+
+/** Pixels say nothing about a price by size class, and the other way round. */
+function isComparable(size: string, sizes: readonly string[]): boolean {
+  return sizes.some((listed) => listed.includes('x')) === size.includes('x')
 }
 
 /** What a request can cost at most, inputs included, in US dollars; undefined when that is not known. */
@@ -40,15 +45,17 @@ export function priceRequest(model: string, request: ImageRequest): number | und
 export interface TokenCounts {
   textInput: number
   imageInput: number
-  output: number
+  imageOutput: number
+  textOutput: number
 }
 
 /** What counted tokens cost, in US dollars; undefined for a model that the table does not bill by tokens. */
 export function priceTokens(model: string, counts: TokenCounts): number | undefined {
   const tokens = findModelPrice(model)?.tokens
   if (!tokens) return undefined
-  const { textInput, imageInput, imageOutput } = tokens
-  return (counts.textInput * textInput + counts.imageInput * imageInput + counts.output * imageOutput) / MILLION
+  const { textInput, imageInput, imageOutput, textOutput = imageOutput } = tokens
+  const input = counts.textInput * textInput + counts.imageInput * imageInput
+  return (input + counts.imageOutput * imageOutput + counts.textOutput * textOutput) / MILLION
 }
 
 /** Size and quality as the table calls them; undefined where the provider chooses. */

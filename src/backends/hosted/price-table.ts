@@ -3,6 +3,8 @@ export interface TokenPrices {
   textInput: number
   imageInput: number
   imageOutput: number
+  /** Words beside the picture, thoughts included; absent: taken for picture tokens, the dearest. */
+  textOutput?: number
 }
 
 /** What one picture costs, at a size and quality; absent: at any. */
@@ -49,7 +51,7 @@ export const PRICE_TABLE: Readonly<Record<string, ModelPrice>> = {
   'gpt-image-1.5': {
     asOf: '2025-12',
     pictures: byQuality([0.009, 0.034, 0.133], [0.013, 0.05, 0.2]),
-    tokens: { textInput: 5, imageInput: 8, imageOutput: 32 },
+    tokens: { textInput: 5, imageInput: 8, imageOutput: 32, textOutput: 10 },
   },
   'gpt-image-2': {
     asOf: '2026-05',
@@ -76,7 +78,7 @@ export const PRICE_TABLE: Readonly<Record<string, ModelPrice>> = {
   'gemini-2.5-flash-image': {
     asOf: '2025-12',
     pictures: [{ usd: 0.039 }],
-    tokens: { textInput: 0.3, imageInput: 0.3, imageOutput: 30 },
+    tokens: { textInput: 0.3, imageInput: 0.3, imageOutput: 30, textOutput: 2.5 },
   },
   'gemini-3-pro-image-preview': {
     asOf: '2025-12',
@@ -84,7 +86,7 @@ export const PRICE_TABLE: Readonly<Record<string, ModelPrice>> = {
       { sizes: ['1K', '2K'], usd: 0.134 },
       { sizes: ['4K'], usd: 0.24 },
     ],
-    tokens: { textInput: 2, imageInput: 2, imageOutput: 120 },
+    tokens: { textInput: 2, imageInput: 2, imageOutput: 120, textOutput: 12 },
   },
   'imagen-4.0-fast-generate-001': { asOf: '2025-12', pictures: [{ usd: 0.02 }] },
   'imagen-4.0-generate-001': { asOf: '2025-12', pictures: [{ usd: 0.04 }] },

@@ -34,7 +34,13 @@ export function readUsage(answer: unknown, model: string, request: ImageRequest,
   }
   const [inputTokens, outputTokens] = [toCount(usage['input_tokens']), toCount(usage['output_tokens'])]
   const imageInput = toCount(asObject(usage['input_tokens_details'])?.['image_tokens']) ?? 0
-  const counts = { textInput: (inputTokens ?? 0) - imageInput, imageInput, output: outputTokens ?? 0 }
+  const textOutput = toCount(asObject(usage['output_tokens_details'])?.['text_tokens']) ?? 0
+  const counts = {
+    textInput: (inputTokens ?? 0) - imageInput,
+    imageInput,
+    imageOutput: (outputTokens ?? 0) - textOutput,
+    textOutput,
+  }
   return { inputTokens, outputTokens, costUsd: outputTokens === undefined ? undefined : priceTokens(model, counts) }
 }
 

@@ -41,7 +41,8 @@ export class OpenAIBackend implements ImageBackend {
 
   constructor(settings: BackendSettings) {
     const endpoints = readEndpoints({
-      variablePrefix: 'OPENAI',
+      keyVariable: 'OPENAI_API_KEY',
+      poolPrefix: 'DG_OPENAI',
       defaultBaseUrl: OPENAI_URL,
       baseUrl: settings.openaiBaseUrl,
       apiKey: settings.openaiApiKey,

@@ -1,0 +1,96 @@
+import type { Usage } from '../../contract/index.ts'
+import { DiffgentorError } from '../../errors.ts'
+import { priceTokens } from '../hosted/price-request.ts'
+import { asObject } from '../hosted/read-json.ts'
+import { redact } from '../hosted/redact.ts'
+
+/** Reasons for which a candidate holds no picture because of what it shows. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'IMAGE_SAFETY',
+  'IMAGE_PROHIBITED_CONTENT',
+  'IMAGE_RECITATION',
+  'SAFETY',
+  'PROHIBITED_CONTENT',
+  'BLOCKLIST',
+  'SPII',
+  'RECITATION',
+])
+
+const DATA_URL = /data:image\/[\w.+-]+;base64,([A-Za-z0-9+/=]+)/g
+
+/** The pictures of an answer, drafts left out; an answer without any is an error that says why. `name` is the endpoint's. */
+export function readGeneratedPictures(answer: unknown, name: string): Uint8Array[] {
+  const { candidates: listed, promptFeedback } = asObject(answer) ?? {}
+  const candidates = asList(listed)
+  const parts = candidates.flatMap((candidate) => asList(asObject(candidate['content'])?.['parts']))
+  const finished = parts.filter((part) => part['thought'] !== true)
+  const pictures = finished.flatMap((part): Uint8Array[] => {
+    const data = asObject(part['inlineData'])?.['data']
+    return typeof data === 'string' && data !== '' ? [Buffer.from(data, 'base64')] : []
+  })
+  if (pictures.length > 0) return pictures
+  const words = finished.map((part) => part['text']).filter((text) => typeof text === 'string')
+  // Some proxies put the picture into the text.
+  const inText = words.flatMap((text) => [...text.matchAll(DATA_URL)].map(([, base64]) => Buffer.from(base64!, 'base64')))
+  if (inText.length > 0) return inText
+  throw explainAbsence(name, asObject(promptFeedback), candidates, words.join(' '))
+}
+
+function explainAbsence(
+  name: string,
+  feedback: Record<string, unknown> | undefined,
+  candidates: Record<string, unknown>[],
+  words: string,
+): DiffgentorError {
+  const blocked = feedback?.['blockReason']
+  if (blocked !== undefined && blocked !== 'BLOCKED_REASON_UNSPECIFIED') {
+    return refused(`${name} refused the prompt (${blocked})`, feedback?.['blockReasonMessage'])
+  }
+  const reasons = candidates.map((candidate) => candidate['finishReason']).filter((reason) => typeof reason === 'string')
+  const message = candidates.map((candidate) => candidate['finishMessage']).find((text) => typeof text === 'string')
+  const refusal = reasons.find((reason) => REFUSALS.has(reason))
+  if (refusal) return refused(`${name} refused to show the picture (${refusal})`, message)
+  const why = reasons.length > 0 ? ` (${reasons.join(', ')})` : ''
+  return new DiffgentorError('empty_answer', sentence(`${name} answered without a picture${why}`, message ?? words))
+}
+
+function refused(what: string, why: unknown): DiffgentorError {
+  return new DiffgentorError('content_policy', sentence(what, why))
+}
+
+function sentence(what: string, why: unknown): string {
+  const quoted = typeof why === 'string' ? redact(why, []).replace(/\.$/, '') : ''
+  return quoted === '' ? `${what}.` : `${what}: ${quoted}.`
+}
+
+/** What the provider counted, and what that costs by the price table. */
+export function readGeminiUsage(answer: unknown, modelId: string): Usage | undefined {
+  const usage = asObject(asObject(answer)?.['usageMetadata'])
+  if (!usage) return undefined
+  const count = (field: string) => (typeof usage[field] === 'number' ? (usage[field] as number) : 0)
+  const inputTokens = count('promptTokenCount')
+  const candidateTokens = count('candidatesTokenCount')
+  const imageInput = countPictures(usage['promptTokensDetails'])
+  // Without details, everything counts as picture: it is the dearest.
+  const imageOutput = Array.isArray(usage['candidatesTokensDetails'])
+    ? countPictures(usage['candidatesTokensDetails'])
+    : candidateTokens
+  const textOutput = candidateTokens - imageOutput + count('thoughtsTokenCount')
+  const counts = { textInput: inputTokens - imageInput, imageInput, imageOutput, textOutput }
+  const isCounted = candidateTokens > 0
+  return {
+    inputTokens,
+    outputTokens: imageOutput + textOutput,
+    costUsd: isCounted ? priceTokens(modelId, counts) : undefined,
+  }
+}
+
+function countPictures(details: unknown): number {
+  return asList(details)
+    .filter(({ modality }) => modality === 'IMAGE')
+    .reduce((sum, { tokenCount }) => sum + (typeof tokenCount === 'number' ? tokenCount : 0), 0)
+}
+
+function asList(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.map(asObject).filter((entry) => entry !== undefined) : []
+}
