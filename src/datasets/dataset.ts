@@ -39,6 +39,8 @@ export interface Dataset extends AsyncDisposable {
   readonly folder: string
   /** Column names, when the format tells them before the first row (CSV, Parquet) or the first row does. */
   readonly columns: readonly string[]
+  /** False when later rows may bring columns that `columns` does not name, as in JSON. */
+  readonly hasAllColumns: boolean
   /** True when some column gives the index, so that duplicates are possible. */
   readonly hasIndexColumn: boolean
   /** The source's own schema, when it is Parquet: results in Parquet keep it. */

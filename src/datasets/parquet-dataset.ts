@@ -50,6 +50,7 @@ class ParquetDataset implements Dataset {
   readonly name: string
   readonly folder: string
   readonly columns: readonly string[]
+  readonly hasAllColumns = true
   readonly hasIndexColumn: boolean
   readonly parquetSchema: readonly SchemaElement[]
   readonly #parts: readonly ParquetPart[]

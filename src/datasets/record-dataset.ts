@@ -45,6 +45,7 @@ class RecordDataset implements Dataset {
   readonly name: string
   readonly folder: string
   readonly columns: readonly string[]
+  readonly hasAllColumns: boolean
   readonly hasIndexColumn: boolean
   readonly #source: ByteSource
   readonly #format: RecordFormat
@@ -57,6 +58,7 @@ class RecordDataset implements Dataset {
     this.name = options.name
     this.folder = options.folder
     this.columns = columns
+    this.hasAllColumns = format.columns !== undefined
     this.#indexColumn = findIndexColumn(columns)
     this.hasIndexColumn = this.#indexColumn !== undefined
     this.#source = source

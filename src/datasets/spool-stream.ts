@@ -9,7 +9,7 @@ import type { InputFormat } from './input-format.ts'
 /** Keeps what comes through a stream in `FOLDER/stdin.FORMAT`, so that it can be read again for the results and compared on a resume. An empty stream leaves an earlier file as it was. */
 export async function spoolStream(stream: Readable, folder: string, format: InputFormat): Promise<string> {
   const path = join(folder, `stdin.${format}`)
-  const part = `${path}.${process.pid}.part`
+  const part = join(folder, `.stdin-${process.pid}.dgpart`)
   try {
     await mkdir(folder, { recursive: true })
     await pipeline(stream, createWriteStream(part, { flush: true } as { flush: boolean }))
