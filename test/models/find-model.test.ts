@@ -54,7 +54,7 @@ describe('findModel', () => {
     await expect(findModel(join(home, 'mine/foxes/unet/model.onnx'), settings)).rejects.toThrow(/must be a folder/)
   })
 
-  it.each(['', 'acme/..', 'acme/tiny-sd@../../models--acme--tiny-sd', 'acme/../acme/tiny-sd'])(
+  it.each(['', 'acme/tiny-sd@../../models--acme--tiny-sd', 'acme/../acme/tiny-sd'])(
     'finds nothing under %j, not even by walking about in the cache',
     async (name) => {
       await expect(findModel(name, settings)).rejects.toMatchObject({ code: 'model_not_found' })
