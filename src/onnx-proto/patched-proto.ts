@@ -1,8 +1,6 @@
 import { realpath } from 'node:fs/promises'
-import { dirname, parse, relative, resolve, sep } from 'node:path'
+import { parse, relative, resolve, sep } from 'node:path'
 import { DiffgentorError } from '../errors.ts'
-import { checkExternalData } from './external-data.ts'
-import { describeGraph } from './graph-signature.ts'
 import type { OnnxModel } from './onnx-model.ts'
 import { locateTensor } from './read-tensor.ts'
 
@@ -15,14 +13,9 @@ export interface PatchedProto {
 
 /**
  * Writes a changed model without copying its weights: tensors in data files, in the model file itself or in side files become external tensors
- * named from the root of the file system. Since the runtime no longer guards such paths, they are checked here first.
- *
- * @param allowedRoots further folders in which the model's own data files may really lie
+ * named from the root of the file system. The runtime does not guard such paths: the caller must have run `checkExternalData`.
  */
-export async function encodePatched(model: OnnxModel, allowedRoots: readonly string[] = []): Promise<PatchedProto> {
-  if (model.file !== undefined) {
-    await checkExternalData(dirname(model.file), describeGraph(model, model.file), allowedRoots)
-  }
+export async function encodePatched(model: OnnxModel): Promise<PatchedProto> {
   const dataFolder = parse(resolve(model.file ?? '.')).root
   const realPaths = new Map<string, string>()
   for (const tensor of model.initializers.values()) {

@@ -34,8 +34,8 @@ export class DiffusionPipeline implements Pipeline {
   async run(request: ImageRequest, context: CallContext): Promise<PipelineResult> {
     context.signal.throwIfAborted()
     context.onProgress?.({ phase: 'start' })
-    const warnings = new WarningList(this.#model.facts.warnings)
-    const adapters = NO_ADAPTERS
+    const adapters = await this.#model.adapters.plan(request.diffusion ?? {})
+    const warnings = new WarningList([...this.#model.facts.warnings, ...adapters.warnings])
     const job = await resolveJob(this.#model, {
       request,
       context,

@@ -2,6 +2,7 @@ import type { CallContext, ImageRequest, ImageWarning, Size } from '../contract/
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { AdapterPlan } from './adapter-plan.ts'
+import type { AdapterPlanner } from './adapters/adapter-planner.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
 import type { PromptEncoder } from './prompts/prompt-encoder.ts'
@@ -13,6 +14,7 @@ export interface OpenModel {
   store: GraphStore
   prompts: PromptEncoder
   vae: Vae
+  adapters: AdapterPlanner
 }
 
 /** What a picture starts from: noise, a picture, or a picture of which a mask is repainted. */

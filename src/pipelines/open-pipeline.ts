@@ -1,4 +1,5 @@
 import { providersByName, providersForDevice, type SessionOptions } from '../onnx-runtime/index.ts'
+import { AdapterPlanner } from './adapters/adapter-planner.ts'
 import { DiffusionPipeline } from './diffusion-pipeline.ts'
 import { inspectModel } from './folder/inspect-model.ts'
 import { GraphStore } from './graphs/graph-store.ts'
@@ -16,10 +17,11 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const vae = new Vae({
     config: facts.vae,
     store,
-    decoderFile: facts.folder.graphs.get('vae_decoder')!,
-    encoderFile: facts.folder.graphs.get('vae_encoder'),
+    decoder: facts.signatures.get('vae_decoder')!,
+    encoder: facts.signatures.get('vae_encoder'),
   })
-  return new DiffusionPipeline({ facts, store, vae, prompts: new PromptEncoder(facts, store) })
+  const adapters = new AdapterPlanner({ graphs: facts.folder.graphs, cacheFolder: options.cacheFolder })
+  return new DiffusionPipeline({ facts, store, vae, adapters, prompts: new PromptEncoder(facts, store) })
 }
 
 function toSessionOptions(options: PipelineOptions): SessionOptions {

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { DiffgentorError } from '../../errors.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { type LoraPart, type LoraTarget, parseLoraKey } from './lora-keys.ts'
@@ -16,8 +14,6 @@ export interface LoraModule {
 /** A LoRA file in memory. */
 export interface LoraFile {
   path: string
-  /** SHA-256 of the file, in hexadecimal. */
-  hash: string
   modules: readonly LoraModule[]
   /** Keys that belong to no known form. */
   unknownKeys: readonly string[]
@@ -48,11 +44,5 @@ export async function readLoraFile(path: string): Promise<LoraFile> {
       },
     )
   }
-  return { path, hash: await hashFile(path), modules: [...modules.values()], unknownKeys }
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
-  return hash.digest('hex')
+  return { path, modules: [...modules.values()], unknownKeys }
 }

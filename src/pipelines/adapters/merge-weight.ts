@@ -9,6 +9,8 @@ import type { WeightLayout } from './module-sites.ts'
 export interface WeightedModule {
   lora: LoraModule
   weight: number
+  /** Names the LoRA's file and its state. */
+  version: string
 }
 
 /** A stored weight: float32 or float16, in the layout of its node. */

@@ -5,6 +5,15 @@ import type { OnnxNode } from '../../onnx-proto/onnx-node.ts'
 /** How a weight is stored: `in-out` is transposed against PyTorch's Linear, `out-in` is not. */
 export type WeightLayout = 'in-out' | 'out-in'
 
+/** A float weight as it is stored. */
+export interface PlainWeight {
+  name: string
+  dims: readonly number[]
+  layout: WeightLayout
+  /** The node that reads it: the module's own, or a Transpose before that. */
+  reader: OnnxNode
+}
+
 /** A place in a graph where a Linear or Conv2d module of the original network does its work. */
 export interface ModuleSite {
   /** Path in the original network, such as `mid_block.attentions.0.proj_in`. */
@@ -15,7 +24,7 @@ export interface ModuleSite {
   input: string
   output: string
   /** Absent when the weight is quantized or converted on the way. */
-  weight?: { name: string; layout: WeightLayout } | undefined
+  weight?: PlainWeight | undefined
   /** Element type of the activations. */
   dtype: GraphDataType
 }
@@ -43,7 +52,7 @@ export function findModuleSites(model: OnnxModel): ModuleSite[] {
   return model.nodes.flatMap((node) => {
     const rule = WEIGHTED[node.opType]
     if (rule === undefined) return []
-    const weight = traceWeight(model, producers, node.inputs[rule.weightAt] ?? '')
+    const weight = traceWeight(model, producers, node, rule.weightAt)
     if (weight === undefined) return []
     const path = modulePath(node, weight.name)
     if (path === undefined) return []
@@ -54,7 +63,7 @@ export function findModuleSites(model: OnnxModel): ModuleSite[] {
         node,
         ...traceValues(model, producers, node),
         weight: plainWeight(node, weight),
-        dtype: activations,
+        dtype: weight.dtype ?? usual,
       },
     ]
   })
@@ -72,28 +81,37 @@ function mostlyUsedType(model: OnnxModel): GraphDataType {
 
 interface TracedWeight {
   name: string
+  dims: readonly number[]
   /** Whether Transpose stood between the stored weight and the product. */
   transposed: boolean
+  reader: OnnxNode
   /** Whether the stored values themselves are multiplied. */
   isPlain: boolean
   /** Type in which it is multiplied, where that is a float. */
   dtype: GraphDataType | undefined
 }
 
-function traceWeight(model: OnnxModel, producers: ReadonlyMap<string, OnnxNode>, value: string): TracedWeight | undefined {
-  let name = value
+function traceWeight(
+  model: OnnxModel,
+  producers: ReadonlyMap<string, OnnxNode>,
+  node: OnnxNode,
+  weightAt: number,
+): TracedWeight | undefined {
+  let name = node.inputs[weightAt] ?? ''
   let transposed = false
+  let reader = node
   let isPlain = true
   for (let hops = 0; hops < 4; hops++) {
     const stored = model.initializers.get(name)
     if (stored !== undefined) {
       const isFloat = isPlain && (stored.dtype === 'float32' || stored.dtype === 'float16')
-      return { name, transposed, isPlain: isFloat, dtype: isFloat ? stored.dtype : undefined }
+      return { name, dims: stored.dims, transposed, reader, isPlain: isFloat, dtype: isFloat ? stored.dtype : undefined }
     }
     const producer = producers.get(name)
     if (producer === undefined || !PASSED_THROUGH.has(producer.opType)) return undefined
     if (producer.opType === 'Transpose') transposed = !transposed
     if (producer.opType === 'DequantizeLinear' || producer.opType === 'Cast') isPlain = false
+    reader = producer
     name = producer.inputs[0] ?? ''
   }
   return undefined
@@ -107,10 +125,10 @@ function modulePath(node: OnnxNode, weight: string): string | undefined {
   return scopes.length < 2 ? undefined : scopes.slice(0, -1).join('.')
 }
 
-function plainWeight(node: OnnxNode, { name, transposed, isPlain }: TracedWeight): ModuleSite['weight'] {
+function plainWeight(node: OnnxNode, { name, dims, transposed, reader, isPlain }: TracedWeight): ModuleSite['weight'] {
   if (!isPlain || !['MatMul', 'Gemm', 'Conv'].includes(node.opType)) return undefined
   const isOutIn = node.opType === 'Conv' || (node.opType === 'Gemm' && node.integer('transB') === 1) !== transposed
-  return { name, layout: isOutIn ? 'out-in' : 'in-out' }
+  return { name, dims, layout: isOutIn ? 'out-in' : 'in-out', reader }
 }
 
 /** An integer product stands between the quantization of its input and the scaling of its result. */

@@ -15,9 +15,10 @@ export const prepareStableDiffusion: PrepareRequest = async (model, job) => {
   return beginWith(model, job, guideFreely(job, negative, positive))
 }
 
-/** The last state of the one text encoder. */
+/** The last state of the one text encoder. Layers are left out for the prompt only, as diffusers does. */
 export async function encodeText(model: OpenModel, job: DrawingJob, text: string, field: string): Promise<DenoiserFeeds> {
-  const wish = { state: 'last', pooled: false } as const
+  const skipped = field === 'prompt' ? job.request.diffusion?.clipSkip : 0
+  const wish = { state: 'last', skipped, pooled: false } as const
   const { states } = await model.prompts.encode({ encoder: 'text_encoder', text, wish, field }, job)
   return { text: states }
 }

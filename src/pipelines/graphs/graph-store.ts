@@ -1,4 +1,5 @@
 import type { CallContext } from '../../contract/index.ts'
+import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { type GraphSource, OnnxSession, type SessionOptions } from '../../onnx-runtime/index.ts'
 import type { GraphVariant } from './graph-variant.ts'
 
@@ -14,13 +15,13 @@ export interface GraphStoreOptions {
 }
 
 export interface GraphRequest<Graph> {
-  /** Path of the stored graph. */
-  file: string
+  /** The stored graph. */
+  signature: GraphSignature
   /** What messages and progress call it. */
   name: string
   stage: GraphStage
   variant?: GraphVariant | undefined
-  /** Wraps the session; called once a session. */
+  /** Wraps the session; called once for a session and the variant's feeds. */
   wrap: (session: OnnxSession) => Graph
   context: Pick<CallContext, 'signal' | 'onProgress'>
 }
@@ -30,6 +31,8 @@ interface OpenGraph {
   graph: unknown
   stage: GraphStage
   variantKey: string
+  /** Names the feeds that the graph was wrapped with. */
+  identity: string
 }
 
 /** Opens graphs when they are first needed, and holds one form of each in memory. */
@@ -48,18 +51,25 @@ export class GraphStore implements AsyncDisposable {
   }
 
   /** The graph in the form wanted; another form of the same file leaves memory first. */
-  async get<Graph>({ file, name, stage, variant, wrap, context }: GraphRequest<Graph>): Promise<Graph> {
+  async get<Graph>({ signature, name, stage, variant, wrap, context }: GraphRequest<Graph>): Promise<Graph> {
+    const { file } = signature
     const variantKey = variant?.key ?? ''
     const held = this.#open.get(file)
-    if (held?.variantKey === variantKey) return held.graph as Graph
+    const identity = variant?.identity ?? ''
+    if (held?.identity === identity) return held.graph as Graph
+    if (held?.variantKey === variantKey) {
+      held.graph = wrap(held.session)
+      held.identity = identity
+      return held.graph as Graph
+    }
     if (held) await this.#release(file)
     if (this.#options.offload) await this.#releaseOthers(stage)
     context.signal.throwIfAborted()
     context.onProgress?.({ phase: 'load', component: name })
-    const session = await this.#openSession(file, variant)
+    const session = await this.#openSession(signature, variant)
     try {
       const graph = wrap(session)
-      this.#open.set(file, { session, graph, stage, variantKey })
+      this.#open.set(file, { session, graph, stage, variantKey, identity })
       return graph
     } catch (error) {
       await session.release()
@@ -67,8 +77,10 @@ export class GraphStore implements AsyncDisposable {
     }
   }
 
-  async #openSession(file: string, variant: GraphVariant | undefined): Promise<OnnxSession> {
-    const { session, resolve } = this.#options
+  async #openSession(signature: GraphSignature, variant: GraphVariant | undefined): Promise<OnnxSession> {
+    const { file } = signature
+    const { resolve } = this.#options
+    const session = { ...this.#options.session, dequantizeWeights: hasOnlyWeightsQuantized(signature) }
     if (variant) return await OnnxSession.open(await variant.build(file), session)
     const resolved = resolve ? await resolve(file, session) : { source: file, session }
     return await OnnxSession.open(resolved.source, resolved.session)
@@ -89,4 +101,10 @@ export class GraphStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of [...this.#open.keys()]) await this.#release(file)
   }
+}
+
+/** Weights stored as integers and computed with as floats: nothing in the graph quantizes activations. */
+function hasOnlyWeightsQuantized({ operators }: GraphSignature): boolean {
+  const standard = operators.get('')
+  return standard !== undefined && standard.has('DequantizeLinear') && !standard.has('QuantizeLinear')
 }

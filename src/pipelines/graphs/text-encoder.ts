@@ -1,12 +1,15 @@
 import { DiffgentorError } from '../../errors.ts'
 import { type FeedValue, GraphBinding, type OnnxSession } from '../../onnx-runtime/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { clipSkipOutput } from '../adapters/clip-skip.ts'
 import { TEXT_ROLES, type TextRole } from '../roles.ts'
 
 /** Which states a family wants from an encoder. */
 export interface TextEncoderWish {
   /** The last state with its norm, or a hidden state counted from the end: 1 is the last but one (0: the last), without norm. */
   state: 'last' | number
+  /** Layers left out at the end before the last norm; only with `last`, in graphs that were given outputs for it. Default 0. */
+  skipped?: number | undefined
   /** The pooled projection as well. */
   pooled: boolean
 }
@@ -48,7 +51,7 @@ export class TextEncoder {
   }
 
   async encode(ids: readonly number[], wish: TextEncoderWish): Promise<EncodedText> {
-    const states = this.#stateOutput(wish.state)
+    const states = wish.skipped ? clipSkipOutput(wish.skipped) : this.#stateOutput(wish.state)
     const pooled = wish.pooled ? this.#firstOf(POOLED_OUTPUTS, 'pooled projection') : undefined
     const shape = [1, ids.length]
     const mask = this.#binding.has('mask') ? { mask: { data: new Array<number>(ids.length).fill(1), shape } } : {}

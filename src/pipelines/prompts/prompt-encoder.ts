@@ -44,7 +44,9 @@ export class PromptEncoder {
     const length = this.#fixedLength(encoder) ?? tokenizer.maxLength
     const { ids, cutText } = tokenizer.encode(adapters.expandPrompt(text), length)
     if (cutText) warn(cutWarning(field, length, cutText))
-    const key = [encoder, adapters.variants.get(encoder)?.key ?? '', wish.state, wish.pooled, ids].join('|')
+    const key = [encoder, adapters.variants.get(encoder)?.identity ?? '', wish.state, wish.skipped ?? 0, wish.pooled, ids].join(
+      '|',
+    )
     return await this.#cache.get(key, async () => {
       const graph = await this.load(encoder, { adapters, context })
       return await graph.encode(ids, wish)
@@ -56,7 +58,7 @@ export class PromptEncoder {
     const variant = adapters.variants.get(encoder)
     const layers = this.#facts.folder.configs.get(encoder)?.['num_hidden_layers']
     return await this.#store.get({
-      file: this.#facts.folder.graphs.get(encoder)!,
+      signature: this.#facts.signatures.get(encoder)!,
       name: encoder,
       stage: 'text',
       variant,

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { checkExternalData } from '../../onnx-proto/external-data.ts'
+import { describeGraph } from '../../onnx-proto/graph-signature.ts'
+import { OnnxModel } from '../../onnx-proto/onnx-model.ts'
+import { encodePatched } from '../../onnx-proto/patched-proto.ts'
+import type { PatchedGraph } from '../../onnx-runtime/index.ts'
+import type { GraphVariant } from '../graphs/graph-variant.ts'
+import { branchFeeds } from './branch-feeds.ts'
+import { addClipSkipOutputs } from './clip-skip.ts'
+import { addExtraTokens, EXTRA_TOKENS_INPUT } from './extra-tokens.ts'
+import type { SitePlan } from './lora-plan.ts'
+import { addLowRankBranches } from './low-rank-branches.ts'
+import { mergeLoras } from './merge-loras.ts'
+import { findModuleSites } from './module-sites.ts'
+import type { EncoderTokens } from './token-plan.ts'
+
+/** What a request changes in one stored graph. */
+export interface GraphChanges {
+  /** Modules that LoRAs touch. */
+  sites: readonly SitePlan[]
+  /** Give the text encoder outputs for states with layers left out. */
+  clipSkip: boolean
+  /** Words that embeddings add to the text encoder. */
+  tokens: EncoderTokens | undefined
+}
+
+/** The graph with its changes, or undefined when there are none. Weights of low-rank updates and token vectors are fed, so they are not part of its key. */
+export function makeVariant(changes: GraphChanges, cacheFolder: string | undefined): GraphVariant | undefined {
+  const { sites, clipSkip, tokens } = changes
+  if (sites.length === 0 && !clipSkip && tokens === undefined) return undefined
+  const branched = sites.filter((plan) => plan.branched.length > 0).map(({ site }) => site.path)
+  const merged = sites.flatMap((plan) =>
+    plan.merged.map(({ weight, version, lora }) => [plan.site.path, lora.module, version, weight] as const),
+  )
+  const key = hash([branched.toSorted(), merged, clipSkip, tokens !== undefined])
+  const feeds = { ...branchFeeds(sites), ...(tokens && { [EXTRA_TOKENS_INPUT]: tokens.vectors }) }
+  const fed = sites.flatMap((plan) =>
+    plan.branched.map(({ weight, version, lora }) => [plan.site.path, lora.module, version, weight]),
+  )
+  const identity = hash([key, fed, tokens && [...new Float32Array(tokens.vectors.data)]])
+  return { key, identity, feeds, build: (file) => buildChangedGraph(file, changes, hash(merged), cacheFolder) }
+}
+
+/** Reads a stored graph and changes it. Its weights stay on disk where they are. */
+async function buildChangedGraph(
+  file: string,
+  changes: GraphChanges,
+  mergeKey: string,
+  cacheFolder: string | undefined,
+): Promise<PatchedGraph> {
+  const model = await OnnxModel.read(file)
+  const dataFiles = await checkExternalData(dirname(file), describeGraph(model, file))
+  const sites = new Map(findModuleSites(model).map((site) => [site.path, site]))
+  const plans = changes.sites.map((plan) => ({ ...plan, site: sites.get(plan.site.path) ?? plan.site }))
+  await mergeLoras(
+    model,
+    plans,
+    cacheFolder && (await nameSideFile(cacheFolder, mergeKey, [file, ...dataFiles.map(({ realPath }) => realPath)])),
+  )
+  addLowRankBranches(
+    model,
+    plans.filter(({ branched }) => branched.length > 0).map(({ site }) => site),
+  )
+  if (changes.clipSkip) addClipSkipOutputs(model)
+  if (changes.tokens) addExtraTokens(model)
+  return { ...(await encodePatched(model)), label: file.split(/[/\\]/).slice(-2).join('/') }
+}
+
+/** A side file stands for the state of the model's files and what was merged into them. */
+async function nameSideFile(cacheFolder: string, mergeKey: string, modelFiles: readonly string[]): Promise<string> {
+  const states = await Promise.all(modelFiles.map(async (path) => [path, (await stat(path)).size, (await stat(path)).mtimeMs]))
+  return join(cacheFolder, 'merged-weights', `${hash([mergeKey, states])}.bin`)
+}
+
+function hash(content: unknown): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 32)
+}
