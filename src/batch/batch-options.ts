@@ -13,8 +13,8 @@ export interface Reservation {
 
 /** Asked before every request leaves: where a budget and a rate limit plug in. */
 export interface RequestGate {
-  /** Told once at the start what the ledger already holds: US dollars, and pictures that were paid for at an unknown price. */
-  begin?(spent: { costUsd: number; images: number }): void
+  /** Told once, at the start: US dollars that earlier runs on the folder spent. */
+  begin?(spentUsd: number): void
   /** Waits until the request may leave, or throws `budget_exhausted`. */
   reserve(request: ImageRequest, signal: AbortSignal): Promise<Reservation> | Reservation
 }

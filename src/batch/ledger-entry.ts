@@ -15,6 +15,8 @@ export interface LedgerOutput {
   sha256: string
   /** Absent when the backend does not tell. */
   seed?: number | undefined
+  /** File of the final latents beside the picture. */
+  latents?: string | undefined
 }
 
 export interface LedgerError {

@@ -49,9 +49,9 @@ export function formatOfName(name: string): OutputFormat {
   return FORMAT_OF_ENDING[endingOf(name).toLowerCase()] ?? 'png'
 }
 
-/** The name without its ending. */
-export function stemOfName(name: string): string {
-  return name.slice(0, name.length - endingOf(name).length)
+/** Where the final latents of a picture go: beside it, under the same name. */
+export function latentsNameOf(name: string): string {
+  return `${name.slice(0, name.length - endingOf(name).length)}.npy`
 }
 
 function padIndex(index: number): string {

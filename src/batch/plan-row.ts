@@ -1,10 +1,10 @@
 import type { BatchSettings } from '../config/settings.ts'
 import type { Size, SizeRule } from '../contract/index.ts'
+import { COLUMN_NAMES, isBlankCell, readColumn } from '../datasets/columns.ts'
 import type { Row } from '../datasets/dataset.ts'
 import { DiffgentorError } from '../errors.ts'
 import { nameOutputs } from './output-names.ts'
-import { findCell, nameColumns, promptColumns } from './row-columns.ts'
-import { isBlank, RowSettings } from './row-settings.ts'
+import { RowSettings } from './row-settings.ts'
 import { rowSeeds } from './seeds.ts'
 
 /** What a row asks for, before its pictures are loaded. */
@@ -13,6 +13,8 @@ export interface RowPlan {
   prompt: string
   /** The run's settings with the row's columns put over them. */
   settings: BatchSettings
+  /** What the row's own columns set. */
+  own: Partial<BatchSettings>
   numImages: number
   seeds: readonly number[]
   /** Names of the pictures inside the output folder, one for each. */
@@ -39,7 +41,7 @@ export class RowPlanner {
   constructor(facts: PlanFacts) {
     this.#facts = facts
     this.#rowSettings = new RowSettings(facts.kind)
-    this.#promptColumns = promptColumns(facts.kind, facts.settings)
+    this.#promptColumns = promptColumns(facts)
     this.#nameColumns = nameColumns(facts.settings)
   }
 
@@ -53,6 +55,7 @@ export class RowPlanner {
       row,
       prompt: this.#readPrompt(row),
       settings,
+      own,
       numImages,
       seeds: rowSeeds(this.#facts.baseSeed, row.index, numImages, own.seed),
       names: this.#nameRow(row, numImages),
@@ -61,16 +64,16 @@ export class RowPlanner {
   }
 
   #nameRow(row: Row, numImages: number): string[] {
-    const name = findCell(row.values, this.#nameColumns)
+    const name = readColumn(row.values, this.#nameColumns)
     const format = this.#facts.settings.outputFormat
-    return nameOutputs({ index: row.index, numImages, name: isBlank(name) ? undefined : String(name), format })
+    return nameOutputs({ index: row.index, numImages, name: isBlankCell(name) ? undefined : String(name), format })
   }
 
   #readPrompt(row: Row): string {
-    const cell = findCell(row.values, this.#promptColumns)
-    if (!isBlank(cell)) return typeof cell === 'string' ? cell : JSON.stringify(cell)
+    const cell = readColumn(row.values, this.#promptColumns)
+    if (!isBlankCell(cell)) return typeof cell === 'string' ? cell : JSON.stringify(cell)
     const { kind, settings } = this.#facts
-    if (kind === 'edit' && !isBlank(settings.instruction)) return settings.instruction!
+    if (kind === 'edit' && !isBlankCell(settings.instruction)) return settings.instruction!
     const field = kind === 'edit' ? 'instruction' : 'prompt'
     throw new DiffgentorError(
       'invalid_row',
@@ -96,4 +99,15 @@ export class RowPlanner {
     }
     return { width: width ?? byDefault!.width, height: height ?? byDefault!.height }
   }
+}
+
+/** Columns that may hold a row's prompt or instruction; the first that is filled counts. */
+export function promptColumns({ kind, settings }: Pick<PlanFacts, 'kind' | 'settings'>): string[] {
+  if (kind === 't2i') return [...COLUMN_NAMES.prompt]
+  return [...new Set([settings.instructionKey, ...COLUMN_NAMES.instruction, 'prompt'])]
+}
+
+/** Columns that may name a row's output. */
+export function nameColumns({ outputNameColumn }: BatchSettings): string[] {
+  return outputNameColumn === undefined ? ['output_name'] : [outputNameColumn]
 }

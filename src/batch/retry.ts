@@ -28,11 +28,16 @@ export type Verdict =
   /** Every row would fail: the run ends and this row stays pending. */
   | { kind: 'end-run' }
 
-/** `--api_max_retries`, then the provider's own variable, then `--max_retries` for hosted models; `--max_retries` alone for local ones. */
+/** For hosted models `--api_max_retries`, then `--max_retries`, then the provider's variable, then 5; for local ones `--max_retries`, then 3. */
 export function choosePolicy(backend: ImageBackend, settings: BatchSettings): RetryPolicy {
-  if (!backend.capabilities.paid) return { maxRetries: settings.maxRetries ?? 3, delayMs: settings.retryDelay * 1000 }
-  const pool = backend.name === 'google_genai' ? settings.geminiMaxRetries : settings.openaiMaxRetries
-  return { maxRetries: settings.apiMaxRetries ?? settings.maxRetries ?? pool ?? 5, delayMs: settings.retryDelay * 1000 }
+  const delayMs = settings.retryDelay * 1000
+  if (!backend.capabilities.paid) return { maxRetries: settings.maxRetries ?? 3, delayMs }
+  return { maxRetries: settings.apiMaxRetries ?? settings.maxRetries ?? poolRetries(backend.name, settings) ?? 5, delayMs }
+}
+
+function poolRetries(name: string, { openaiMaxRetries, geminiMaxRetries }: BatchSettings): number | undefined {
+  if (name === 'openai') return openaiMaxRetries
+  return name === 'google_genai' ? geminiMaxRetries : undefined
 }
 
 /** Decides after a failed attempt. `attempts` and `crashes` count those of the row in this run, this one included. */

@@ -1,5 +1,6 @@
 import { readSetting, type Setting } from '../config/setting.ts'
 import { type BatchSettings, settingsOf, toCamelCase } from '../config/settings.ts'
+import { isBlankCell } from '../datasets/columns.ts'
 import type { Row } from '../datasets/dataset.ts'
 import { DiffgentorError } from '../errors.ts'
 
@@ -8,11 +9,6 @@ interface ColumnMeaning {
   setting: Setting<NonNullable<unknown>>
   /** Lower comes first where a row has several columns for one setting. */
   rank: number
-}
-
-/** A cell without a value: the setting of the run applies. */
-export function isBlank(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '') || Number.isNaN(value)
 }
 
 /** Knows which columns of a data set set what, by the definitions of the settings. */
@@ -38,7 +34,7 @@ export class RowSettings {
       if (!meaning) continue
       const { key, setting, rank } = meaning
       const value = row.values[column]
-      if (isBlank(value) || (ranks[key] ?? Number.POSITIVE_INFINITY) <= rank) continue
+      if (isBlankCell(value) || (ranks[key] ?? Number.POSITIVE_INFINITY) <= rank) continue
       values[key] = this.#readCell(setting, value, row, column)
       ranks[key] = rank
     }

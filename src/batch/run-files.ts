@@ -17,8 +17,6 @@ export interface RunFiles {
   record: string
   /** Default place of the results. */
   results: string
-  contactSheetHtml: string
-  contactSheetPng: string
   logs: string
 }
 
@@ -39,8 +37,6 @@ export function runFilesOf(folder: string, { nodeRank, numNodes }: Shard): RunFi
     ledger: join(folder, `ledger${part}.jsonl`),
     record: join(folder, `run${part}.json`),
     results: join(folder, `results${part}.csv`),
-    contactSheetHtml: join(folder, `contact-sheet${part}.html`),
-    contactSheetPng: join(folder, `contact-sheet${part}.png`),
     logs: join(folder, 'logs'),
   }
 }

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkPicture } from '../images/check-picture.ts'
+import type { LedgerOutput } from './ledger-entry.ts'
+
+const PICTURE_NAME = /\.(?:png|jpe?g|webp|avif)$/i
+
+/** Whether a folder without a ledger holds pictures, as another tool may have left it. */
+export function holdsPictures(folder: string): boolean {
+  return readdirSync(folder, { withFileTypes: true }).some(
+    (entry) => (entry.isDirectory() && entry.name !== 'logs') || PICTURE_NAME.test(entry.name),
+  )
+}
+
+/** The row's files when all of them are there and can be decoded: a torn file does not count. */
+export async function findWholeFiles(folder: string, names: readonly string[]): Promise<LedgerOutput[] | undefined> {
+  const outputs: LedgerOutput[] = []
+  for (const file of names) {
+    const bytes = await readFile(join(folder, file)).catch(() => undefined)
+    if (!bytes) return undefined
+    const isWhole = await checkPicture({ kind: 'encoded', bytes }).then(
+      () => true,
+      () => false,
+    )
+    if (!isWhole) return undefined
+    outputs.push({ file, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+  }
+  return outputs
+}

@@ -1,0 +1,77 @@
+import { setMaxListeners } from 'node:events'
+import { sweepPartFiles } from '../sinks/part-files.ts'
+import type { BatchOptions } from './batch-options.ts'
+import type { BatchRun } from './batch-run.ts'
+import type { BatchSummary } from './batch-summary.ts'
+import { checkRun } from './check-run.ts'
+import { finishRun } from './finish-run.ts'
+import { InFlight } from './in-flight.ts'
+import { NameClaims } from './name-claims.ts'
+import { lockOutput, type OpenedRun, openRun } from './open-run.ts'
+import { nameColumns, RowPlanner } from './plan-row.ts'
+import { RowPump } from './pump-rows.ts'
+import { RowWorker } from './row-worker.ts'
+import { startRun } from './start-run.ts'
+import { verifyFiles } from './verify-files.ts'
+
+/**
+ * Works the rows of a data set through a backend into an output folder, and goes on where an earlier run stopped. Rejects when
+ * nothing could be started (usage, lock, resume with other settings) or this program failed; what ends a run early is told in the summary.
+ */
+export async function runBatch(options: BatchOptions): Promise<BatchSummary> {
+  const check = await checkRun(options)
+  const { lock, files } = lockOutput(options)
+  using _ = lock
+  const opened = await openRun(options, lock, files)
+  const run = startRun(options, opened, check)
+  try {
+    await workRows(options, opened, run)
+    return await finishRun(options, opened, run, check)
+  } finally {
+    run.control.release()
+    await opened.ledger.close()
+  }
+}
+
+/** Takes up all rows of the list; meanwhile looks after what earlier runs left. */
+async function workRows(options: BatchOptions, opened: OpenedRun, run: BatchRun): Promise<void> {
+  const { dataset, settings, kind, backend } = options
+  const { files, lock, record, ledger } = opened
+  const sharedSlots = run.slots.limit
+  const planner = new RowPlanner({ kind, settings, baseSeed: record.base_seed, sizes: backend.capabilities.sizes })
+  const pump = new RowPump({
+    run,
+    dataset,
+    planner,
+    worker: new RowWorker(run),
+    inFlight: new InFlight(2 * sharedSlots),
+    claims: namesRows(options) ? new NameClaims({ ignoresCase: opened.ignoresCase }) : undefined,
+    adoptFrom: record.adopts_files ? files.folder : undefined,
+  })
+  setMaxListeners(0, run.control.draining, run.control.stopping)
+  const sweeping = sweepPartFiles(files.folder, lock.livingRuns, run.control.draining)
+  const looking = settings.retryFailed ? Promise.resolve(0) : reopenMissing(run, ledger, files.folder)
+  await Promise.all([pump.pass(true), looking, sweeping])
+  const missing = await looking
+  if (missing === 0) return
+  run.emit({ type: 'notice', message: `${missing} row(s) whose pictures are gone or changed are drawn again.` })
+  await pump.pass(false)
+}
+
+/** Puts finished rows whose files are missing back on the list; returns how many. */
+async function reopenMissing(run: BatchRun, ledger: BatchRun['ledger'], folder: string): Promise<number> {
+  let missing = 0
+  const onMissing = (position: number) => {
+    ledger.states.forget(position)
+    ledger.states.plan(position)
+    run.counts.skipped--
+    missing++
+  }
+  await verifyFiles({ ledger, folder, signal: run.control.draining, onMissing })
+  return missing
+}
+
+function namesRows({ settings, dataset }: BatchOptions): boolean {
+  const names = nameColumns(settings).map((name) => name.toLowerCase())
+  return settings.outputNameColumn !== undefined || dataset.columns.some((column) => names.includes(column.trim().toLowerCase()))
+}
