@@ -5,8 +5,17 @@ import { DiffgentorError } from '../errors.ts'
 import { type ByteSource, openFileSource } from './byte-source.ts'
 import type { RowValues } from './record-parser.ts'
 
-/** Uncompressed bytes decoded at once, where the file has the page index that allows to read less than a row group. */
-const WINDOW_BYTES = 32 * 1024 * 1024
+/** Uncompressed bytes to decode at once, where less than a row group can be read. */
+const WINDOW_BYTES = 8 * 1024 * 1024
+/** Without a page index each window reads the group's compressed pages again, so there are no more windows than this. */
+const MAX_WINDOWS_WITHOUT_INDEX = 16
+/** An empty page may be compressed to something that a decompressor stumbles over. */
+const DECOMPRESSORS = Object.fromEntries(
+  Object.entries(compressors).map(([codec, decompress]) => [
+    codec,
+    (input: Uint8Array, length: number) => (length === 0 ? new Uint8Array(0) : decompress(input, length)),
+  ]),
+)
 
 /** Rows `start … end` of a file, decoded together. */
 export interface RowWindow {
@@ -48,7 +57,7 @@ async function readFooter(source: ByteSource, name: string): Promise<ParquetFile
   const file = toAsyncBuffer(source)
   const metadata = await parquetMetadataAsync(file, { geoparquet: false })
   // Images are byte arrays without annotation: decoding those as text would destroy them.
-  const scan = await parquetScan({ file, metadata, compressors, utf8: false, geoparquet: false })
+  const scan = await parquetScan({ file, metadata, compressors: DECOMPRESSORS, utf8: false, geoparquet: false })
   const columns = parquetSchema(metadata).children.map(({ element }) => element.name)
   const readColumn = async (column: string, { start, end }: RowWindow): Promise<ArrayLike<unknown>> =>
     columns.includes(column) ? scan.readColumn({ column, rowStart: start, rowEnd: end }) : []
@@ -84,15 +93,21 @@ function planWindows(groups: readonly RowGroup[]): RowWindow[] {
   let start = 0
   for (const group of groups) {
     const rows = Number(group.num_rows)
-    const hasPageIndex = group.columns.every(({ offset_index_offset: offset }) => offset !== undefined)
-    const parts = hasPageIndex ? Math.ceil(Number(group.total_byte_size) / WINDOW_BYTES) : 1
-    const step = Math.max(1, Math.ceil(rows / Math.max(1, parts)))
+    const step = Math.max(1, Math.ceil(rows / countWindows(group)))
     for (let from = 0; from < rows; from += step) {
       windows.push({ start: start + from, end: start + Math.min(rows, from + step) })
     }
     start += rows
   }
   return windows
+}
+
+/** Nested columns without a page index can only be decoded whole. */
+function countWindows({ columns, total_byte_size: bytes }: RowGroup): number {
+  const wanted = Math.max(1, Math.ceil(Number(bytes) / WINDOW_BYTES))
+  if (columns.every(({ offset_index_offset: offset }) => offset !== undefined)) return wanted
+  const isFlat = columns.every(({ meta_data: facts }) => facts?.path_in_schema.length === 1)
+  return isFlat ? Math.min(wanted, MAX_WINDOWS_WITHOUT_INDEX) : 1
 }
 
 /** 64-bit integers become numbers where these are exact, so that a cell means the same in every format. */

@@ -67,10 +67,13 @@ function splitColumns(schema: readonly SchemaElement[]): SchemaElement[][] {
   return columns
 }
 
-/** INT96 is the time stamp of old writers; nothing writes it any more. */
+/** INT96 is the time stamp of old writers. The logical integer type is written so that Arrow cannot read it; the older name says the same. */
 function toWritable(element: SchemaElement): SchemaElement {
-  const { type, ...rest } = element
-  return type === 'INT96' ? { ...rest, type: 'INT64', converted_type: 'TIMESTAMP_MICROS' } : element
+  const { type, logical_type: logical, ...rest } = element
+  if (type === 'INT96') return { ...rest, type: 'INT64', converted_type: 'TIMESTAMP_MICROS' }
+  if (logical?.type !== 'INTEGER') return element
+  const converted = `${logical.isSigned ? 'INT' : 'UINT'}_${logical.bitWidth}` as NonNullable<SchemaElement['converted_type']>
+  return { ...rest, ...(type && { type }), converted_type: converted }
 }
 
 function isInteger64([top]: SchemaElement[]): boolean {
