@@ -1,0 +1,140 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Exchange } from '../../../src/backends/hosted/exchange.ts'
+import { Transport } from '../../../src/backends/hosted/transport.ts'
+import { type FakeUpstream, type Reply, startUpstream } from '../support/fake-upstream.ts'
+
+let transport: Transport
+let upstream: FakeUpstream
+let reply: Reply
+
+beforeEach(async () => {
+  transport = new Transport()
+  reply = { json: { fine: true } }
+  upstream = await startUpstream(() => reply)
+})
+
+afterEach(async () => {
+  await transport[Symbol.asyncDispose]()
+  await upstream[Symbol.asyncDispose]()
+})
+
+const never = new AbortController().signal
+
+function open(address: string, { timeoutMs = 60_000, signal = never } = {}): Exchange {
+  return transport.open(address, 'the provider', timeoutMs, signal)
+}
+
+function post(exchange: Exchange, address: string): Promise<Response> {
+  return exchange.fetch(address, { method: 'POST', body: '{}' })
+}
+
+/** A TCP server that takes connections and treats them as told; not even TLS is answered. */
+async function startMute(treat: (socket: Socket) => void = () => undefined) {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    treat(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+async function unusedPort(): Promise<number> {
+  await using server = await startMute()
+  return server.port
+}
+
+describe('a request that cannot have left', () => {
+  it('is unreachable when nobody listens', async () => {
+    const address = `http://127.0.0.1:${await unusedPort()}/x`
+    await expect(post(open(address), address)).rejects.toMatchObject({
+      code: 'upstream_unreachable',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  it('is unreachable when the name does not resolve', async () => {
+    const address = 'http://no-such-host.invalid/x'
+    await expect(post(open(address), address)).rejects.toMatchObject({ code: 'upstream_unreachable' })
+  })
+
+  it('is unreachable when the connection breaks before it is secure', async () => {
+    await using server = await startMute((socket) => socket.destroy())
+    const address = `https://127.0.0.1:${server.port}/x`
+    await expect(post(open(address), address)).rejects.toMatchObject({ code: 'upstream_unreachable' })
+  })
+
+  it('is unreachable when time runs out before the connection is secure', async () => {
+    await using server = await startMute()
+    const address = `https://127.0.0.1:${server.port}/x`
+    await expect(post(open(address, { timeoutMs: 50 }), address)).rejects.toMatchObject({
+      code: 'upstream_unreachable',
+      message: expect.stringContaining('Nothing was sent'),
+    })
+  })
+
+  it('is cancelled when the caller leaves before the connection is secure', async () => {
+    const controller = new AbortController()
+    await using server = await startMute(() => controller.abort())
+    const address = `https://127.0.0.1:${server.port}/x`
+    await expect(post(open(address, { signal: controller.signal }), address)).rejects.toMatchObject({ code: 'cancelled' })
+  })
+
+  it('is cancelled when the caller had left before', async () => {
+    const exchange = open(upstream.url, { signal: AbortSignal.abort() })
+    await expect(post(exchange, upstream.url)).rejects.toMatchObject({ code: 'cancelled' })
+    expect(upstream.requests).toHaveLength(0)
+  })
+})
+
+describe('a request that left', () => {
+  it.each(['reset', 'tear'] as const)('is ambiguous when the answer breaks off (%s)', async (broken) => {
+    reply = broken
+    await expect(post(open(upstream.url), upstream.url)).rejects.toMatchObject({
+      code: 'upstream_ambiguous',
+      message: expect.stringContaining('may have been billed'),
+    })
+    expect(upstream.requests).toHaveLength(1)
+  })
+
+  it('is ambiguous when time runs out, and its connection is closed', async () => {
+    reply = 'hang'
+    await expect(post(open(upstream.url, { timeoutMs: 50 }), upstream.url)).rejects.toMatchObject({
+      code: 'upstream_ambiguous',
+      message: expect.stringContaining('no answer within 0.05 s'),
+    })
+    await upstream.drained()
+  })
+
+  it('is ambiguous when the caller leaves, and its connection is closed', async () => {
+    reply = 'hang'
+    const controller = new AbortController()
+    const sent = post(open(upstream.url, { signal: controller.signal }), upstream.url)
+    await upstream.arrived(1)
+    controller.abort()
+    await expect(sent).rejects.toMatchObject({ code: 'upstream_ambiguous' })
+    await upstream.drained()
+  })
+
+  it('is answered when the answer is a refusal, whatever the status', async () => {
+    reply = { status: 503, text: 'busy' }
+    const exchange = open(upstream.url)
+    const response = await post(exchange, upstream.url)
+    expect([response.status, await response.text()]).toEqual([503, 'busy'])
+    expect(exchange.failure).toBeUndefined()
+  })
+
+  it('follows no redirect, so that a key goes nowhere else', async () => {
+    reply = { status: 307, headers: { location: 'http://127.0.0.1:1/elsewhere' } }
+    expect((await post(open(upstream.url), upstream.url)).status).toBe(307)
+    expect(upstream.requests).toHaveLength(1)
+  })
+})
