@@ -33,7 +33,7 @@ interface DoctorReport {
   providers: { name: string; works: boolean; problem?: string }[]
   models: { name: string; folder: string; bytes: number }[]
   /** Every variable that is known, with its value where it is set. */
-  variables: { variable: string; expects: string; default: string | undefined; value: string | undefined }[]
+  variables: { variables: string[]; expects: string; default: string | undefined; value: string | undefined }[]
   warnings: string[]
 }
 
@@ -41,13 +41,18 @@ async function examine(): Promise<DoctorReport> {
   const { values } = mergeSettings('t2i', {})
   const [{ runtimeVersion, providers }, models] = await Promise.all([probeProviders(), listModels(values)])
   const variables = describeVariables().map((facts) => ({
-    variable: facts.variables.join(', '),
+    variables: facts.variables,
     expects: facts.expects,
     default: facts.default,
     value: presentValue(facts),
   }))
   return {
-    program: { diffgentor: VERSION, node: process.version, onnxruntime: runtimeVersion, platform: `${process.platform} ${process.arch}` },
+    program: {
+      diffgentor: VERSION,
+      node: process.version,
+      onnxruntime: runtimeVersion,
+      platform: `${process.platform} ${process.arch}`,
+    },
     machine: {
       processor: cpus()[0]?.model.trim() ?? 'unknown',
       cores: availableParallelism(),
@@ -83,12 +88,23 @@ function describeReport({ program, machine, providers, models, variables, warnin
       models.map(({ name, folder, bytes }) => [name, formatBytes(bytes), folder]),
     ),
     section('Variables', [
-      ['variable', 'value', 'default', 'now'],
-      ...variables.map((facts) => [facts.variable, facts.expects, facts.default ?? '–', facts.value ?? '–']),
+      ['variable', 'now', 'default', 'value'],
+      ...variables.map((facts) => [shortest(facts.variables), facts.value ?? '–', facts.default ?? '–', facts.expects]),
     ]),
   ]
-  if (warnings.length > 0) sections.push(section('Warnings', warnings.map((warning) => [warning])))
+  if (warnings.length > 0)
+    sections.push(
+      section(
+        'Warnings',
+        warnings.map((warning) => [warning]),
+      ),
+    )
   return sections.join('\n')
+}
+
+/** The form that holds for the most commands, where there are several. */
+function shortest(variables: readonly string[]): string {
+  return variables.reduce((best, variable) => (variable.startsWith('DG_') && variable.length < best.length ? variable : best))
 }
 
 function section(title: string, rows: string[][]): string {

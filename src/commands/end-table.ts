@@ -18,13 +18,14 @@ export function describeSummary(summary: BatchSummary): string {
     ['time', formatDuration(wallMs)],
     ['speed', seconds > 0 && images > 0 ? `${(images / seconds).toFixed(images / seconds < 0.1 ? 3 : 1)} images/s` : '–'],
   ]
-  if (usage.inputTokens !== undefined || usage.outputTokens !== undefined) {
+  if (usage.inputTokens || usage.outputTokens)
     facts.push(['tokens', `${usage.inputTokens ?? 0} in, ${usage.outputTokens ?? 0} out`])
-  }
-  if (usage.costUsd !== undefined) facts.push(['cost', `$${usage.costUsd.toFixed(4)}`])
+  if (usage.costUsd) facts.push(['cost', `$${usage.costUsd.toFixed(4)}`])
   facts.push(['pictures', summary.outputDir])
   if (summary.resultsFile) facts.push(['results', summary.resultsFile])
   if (summary.contactSheetFile) facts.push(['contact sheet', summary.contactSheetFile])
-  const reasons = [summary.endedBy && `The run ended early: ${summary.endedBy.message}`, summary.advice].filter((reason) => reason !== undefined)
+  const reasons = [summary.endedBy && `The run ended early: ${summary.endedBy.message}`, summary.advice].filter(
+    (reason) => reason !== undefined,
+  )
   return `\n${formatTable(rows, '  ')}${formatTable(facts, '  ')}${reasons.map((reason) => `${reason}\n`).join('')}`
 }

@@ -11,7 +11,19 @@ import { refuseUnknownFlags } from './options.ts'
 import { replayPicture } from './replay-picture.ts'
 import { formatTable } from './terminal.ts'
 
-const FLAGS = ['files', 'json', 'replay', 'output_dir', 'output_quality', 'model_name', 'backend', 'image', 'mask', 'plugin', 'verbose']
+const FLAGS = [
+  'files',
+  'json',
+  'replay',
+  'output_dir',
+  'output_quality',
+  'model_name',
+  'backend',
+  'image',
+  'mask',
+  'plugin',
+  'verbose',
+]
 
 /** `diffgentor inspect FILE…`: prints the recipe stored in a picture; `--replay` draws it again. */
 export const inspectCommand = ({ terminal, setExitCode }: CommandContext): CommandModule => ({
@@ -22,11 +34,24 @@ export const inspectCommand = ({ terminal, setExitCode }: CommandContext): Comma
       .positional('files', { type: 'string', array: true, describe: 'Pictures' })
       .option('json', { type: 'boolean', describe: 'Print one JSON line for each picture' })
       .option('replay', { type: 'boolean', describe: 'Draw each picture again' })
-      .option('output_dir', { type: 'string', requiresArg: true, describe: 'Where replayed pictures go; default: the working folder. Nothing is overwritten' })
-      .option('output_quality', { type: 'string', requiresArg: true, describe: 'Quality of a replayed jpeg, webp or avif, as in the first run' })
+      .option('output_dir', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Where replayed pictures go; default: the working folder. Nothing is overwritten',
+      })
+      .option('output_quality', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Quality of a replayed jpeg, webp or avif, as in the first run',
+      })
       .option('backend', { type: 'string', requiresArg: true, describe: 'Who draws; default: as recorded' })
       .option('model_name', { type: 'string', requiresArg: true, describe: 'Where the model is now; default: as recorded' })
-      .option('image', { type: 'string', array: true, nargs: 1, describe: 'Source picture of an edit, in order; repeat for several' })
+      .option('image', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'Source picture of an edit, in order; repeat for several',
+      })
       .option('mask', { type: 'string', requiresArg: true, describe: 'Mask of an edit' })
       .option('plugin', { type: 'string', array: true, nargs: 1, describe: 'Module that adds backends' })
       .option('verbose', { type: 'boolean', describe: 'Stack traces of errors' })
@@ -40,11 +65,15 @@ export const inspectCommand = ({ terminal, setExitCode }: CommandContext): Comma
         const written = await replayPicture(file, bytes, recipe, readReplayOptions(args), terminal)
         terminal.stdout.write(`${written.path}\n`)
         terminal.stderr.write(
-          written.isIdentical ? `${written.path} has the same bytes as ${file}.\n` : `${written.path} differs from ${file}: ${written.difference}.\n`,
+          written.isIdentical
+            ? `${written.path} has the same bytes as ${file}.\n`
+            : `${written.path} differs from ${file}: ${written.difference}.\n`,
         )
         if (!written.isIdentical) setExitCode(1)
       } else {
-        terminal.stdout.write(args.json ? `${JSON.stringify({ file, source, ...recipe })}\n` : describeRecipe(file, recipe, source))
+        terminal.stdout.write(
+          args.json ? `${JSON.stringify({ file, source, ...recipe })}\n` : describeRecipe(file, recipe, source),
+        )
       }
     }
   },
@@ -70,7 +99,11 @@ async function readPicture(file: string) {
   })
   if (!sniffFormat(bytes)) throw new DiffgentorError('invalid_configuration', `${file} is not a picture of a known format.`)
   const stored = await readRecipe(bytes)
-  if (!stored) throw new DiffgentorError('invalid_configuration', `${file} carries no recipe; it was written with --no_metadata or by another program.`)
+  if (!stored)
+    throw new DiffgentorError(
+      'invalid_configuration',
+      `${file} carries no recipe; it was written with --no_metadata or by another program.`,
+    )
   return { bytes, ...stored }
 }
 

@@ -31,5 +31,8 @@ function promptSource({ prompt, promptsFile }: BatchSettings): string | readonly
 
 function editSource({ input }: BatchSettings): string {
   if (input !== undefined) return input
-  throw new DiffgentorError('invalid_configuration', 'Name what to edit with --input: a data set, a folder of pictures, or one picture.')
+  throw new DiffgentorError(
+    'invalid_configuration',
+    'Name what to edit with --input: a data set, a folder of pictures, or one picture.',
+  )
 }

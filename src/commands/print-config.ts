@@ -20,6 +20,10 @@ export function describeSettings(
     const record = Object.fromEntries(entries.map(({ name, value, source }) => [name, { value: value ?? null, source }]))
     return `${JSON.stringify(record, undefined, 2)}\n`
   }
-  const rows = entries.map(({ name, value, source }) => [name, value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value), source])
+  const rows = entries.map(({ name, value, source }) => [
+    name,
+    value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value),
+    source,
+  ])
   return formatTable(rows)
 }

@@ -109,7 +109,10 @@ function countFinished({ done, skipped, failed, unknown }: Readonly<BatchCounts>
 }
 
 function describeRate({ imagesPerSecond, remainingMs }: Rate): { speed: string; eta: string } {
-  const speed = imagesPerSecond >= 0.1 || imagesPerSecond === 0 ? `${imagesPerSecond.toFixed(1)} images/s` : `${(imagesPerSecond * 60).toFixed(1)} images/min`
+  const speed =
+    imagesPerSecond >= 0.1 || imagesPerSecond === 0
+      ? `${imagesPerSecond.toFixed(1)} images/s`
+      : `${(imagesPerSecond * 60).toFixed(1)} images/min`
   return { speed, eta: remainingMs === undefined ? '–' : formatDuration(remainingMs) }
 }
 

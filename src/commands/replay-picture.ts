@@ -64,10 +64,20 @@ async function refuseOverwriting(path: string): Promise<void> {
     () => true,
     () => false,
   )
-  if (exists) throw new DiffgentorError('invalid_configuration', `${path} exists and is not overwritten; choose another folder with --output_dir.`)
+  if (exists)
+    throw new DiffgentorError(
+      'invalid_configuration',
+      `${path} exists and is not overwritten; choose another folder with --output_dir.`,
+    )
 }
 
-async function drawAgain(workFolder: string, original: Uint8Array, recipe: Recipe, options: ReplayOptions, terminal: Terminal): Promise<string> {
+async function drawAgain(
+  workFolder: string,
+  original: Uint8Array,
+  recipe: Recipe,
+  options: ReplayOptions,
+  terminal: Terminal,
+): Promise<string> {
   const isEdit = options.images.length > 0
   const rowFile = join(workFolder, 'row.jsonl')
   await writeFile(rowFile, `${JSON.stringify(toRow(recipe, options))}\n`)
@@ -97,7 +107,8 @@ async function drawAgain(workFolder: string, original: Uint8Array, recipe: Recip
       failure = event.entry.error?.message
     },
   })
-  if (drawn === undefined) throw new DiffgentorError('internal', `The picture could not be drawn again: ${failure ?? 'no picture came back.'}`)
+  if (drawn === undefined)
+    throw new DiffgentorError('internal', `The picture could not be drawn again: ${failure ?? 'no picture came back.'}`)
   return join(workFolder, drawn)
 }
 

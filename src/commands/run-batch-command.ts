@@ -1,7 +1,7 @@
+import { BackendRegistry } from '../backends/registry.ts'
 import type { BatchEvent } from '../batch/batch-events.ts'
 import { formatLedgerLine } from '../batch/ledger-entry.ts'
 import { runBatch } from '../batch/run-batch.ts'
-import { BackendRegistry } from '../backends/registry.ts'
 import { type MergedSettings, mergeSettings } from '../config/merge-settings.ts'
 import type { BatchSettings } from '../config/settings.ts'
 import { VERSION } from '../config/version.ts'
@@ -18,7 +18,11 @@ import { watchStopSignals } from './stop-signals.ts'
 type BatchKind = 't2i' | 'edit'
 
 /** What `t2i` and `edit` share: settings, rows, backend, the run, and what is shown of it. */
-export async function runBatchCommand(kind: BatchKind, args: Record<string, unknown>, { terminal, setExitCode }: CommandContext): Promise<void> {
+export async function runBatchCommand(
+  kind: BatchKind,
+  args: Record<string, unknown>,
+  { terminal, setExitCode }: CommandContext,
+): Promise<void> {
   const merged = mergeSettings(kind, readGivenFlags(args, kind))
   const settings = merged.values
   if (!settings.quiet) for (const warning of merged.warnings) terminal.stderr.write(`Warning: ${warning}\n`)
@@ -58,10 +62,16 @@ export async function runBatchCommand(kind: BatchKind, args: Record<string, unkn
 /** A model that cannot do the command's work is told before anything starts. */
 function refuseUnable(kind: BatchKind, { capabilities, modelId }: ImageBackend): void {
   if (kind === 't2i' && !capabilities.generate) {
-    throw new DiffgentorError('unsupported', `The model ${modelId} only edits pictures; use diffgentor edit, or choose another model.`)
+    throw new DiffgentorError(
+      'unsupported',
+      `The model ${modelId} only edits pictures; use diffgentor edit, or choose another model.`,
+    )
   }
   if (kind === 'edit' && !capabilities.edit) {
-    throw new DiffgentorError('unsupported', `The model ${modelId} only draws from text; use diffgentor t2i, or choose another model.`)
+    throw new DiffgentorError(
+      'unsupported',
+      `The model ${modelId} only draws from text; use diffgentor t2i, or choose another model.`,
+    )
   }
 }
 
@@ -69,6 +79,11 @@ async function printConfig(kind: BatchKind, merged: MergedSettings<BatchSettings
   await using backend = await new BackendRegistry().open(merged.values).catch(() => undefined)
   const { numInferenceSteps, guidanceScale } = backend?.defaults ?? {}
   const size = backend?.capabilities.sizes?.default
-  const modelDefaults = { num_inference_steps: numInferenceSteps, guidance_scale: guidanceScale, width: size?.width, height: size?.height }
+  const modelDefaults = {
+    num_inference_steps: numInferenceSteps,
+    guidance_scale: guidanceScale,
+    width: size?.width,
+    height: size?.height,
+  }
   return describeSettings(kind, merged, modelDefaults, merged.values.json)
 }

@@ -24,7 +24,9 @@ async function tryProvider(runtime: Awaited<ReturnType<typeof loadRuntime>>, nam
     return { name, works: true }
   } catch (fault) {
     const [firstLine = ''] = (fault instanceof Error ? fault.message : String(fault)).split('\n')
-    return { name, works: false, problem: firstLine.slice(0, 120) }
+    // Some faults begin with a place in the runtime's own source, which tells a user nothing.
+    const problem = firstLine.replace(/^\S+:\d+ [\w:]+\(.*?\) ?/, '').trim()
+    return { name, works: false, problem: problem === '' ? 'no usable device was found' : problem.slice(0, 120) }
   }
 }
 
