@@ -103,8 +103,10 @@ function describeServer(server: Server, host: string, services: Services): Runni
     drain: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
       await services.queue.close()
-      server.closeIdleConnections()
+      // Connections whose last answer is on its way become idle one by one.
+      const sweeper = setInterval(() => server.closeIdleConnections(), 50)
       await closed
+      clearInterval(sweeper)
       await closeServices(services)
     },
     stop: async () => {
