@@ -28,11 +28,12 @@ export type Ask<T> = (endpoint: Endpoint, fetch: typeof globalThis.fetch) => Pro
 export class HostedCalls implements AsyncDisposable {
   readonly #options: HostedCallsOptions
   readonly #pool: EndpointPool
-  readonly #transport = new Transport()
+  readonly #transport: Transport
 
   constructor(options: HostedCallsOptions) {
     this.#options = options
     this.#pool = new EndpointPool(options.endpoints, options)
+    this.#transport = new Transport(options.concurrency)
   }
 
   /** Waits for its turn, tells `start`, and sends. */

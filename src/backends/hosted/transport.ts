@@ -5,12 +5,19 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 // Time limits are the exchange's business; a connection is kept only briefly, as reusing one that the server is just
 // closing would make a request ambiguous for nothing.
-const CONNECTIONS = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 }, keepAliveTimeout: 4_000 }
+const CONNECTIONS: Agent.Options = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 }, keepAliveTimeout: 4_000 }
 
 /** The connections of one backend. Honors the usual proxy variables, but for loopback addresses. */
 export class Transport implements AsyncDisposable {
-  #direct: Dispatcher = new Agent(CONNECTIONS)
+  readonly #options: Agent.Options
+  readonly #direct: Dispatcher
   #proxied: Dispatcher | undefined
+
+  /** @param connections most connections to one host. */
+  constructor(connections: number) {
+    this.#options = { ...CONNECTIONS, connections }
+    this.#direct = new Agent(this.#options)
+  }
 
   /** Prepares one request; nothing is opened before its `fetch` is called. */
   open(address: string, name: string, timeoutMs: number, signal: AbortSignal): Exchange {
@@ -19,7 +26,7 @@ export class Transport implements AsyncDisposable {
 
   #dispatcherFor(address: string): Dispatcher {
     if (LOOPBACK.test(new URL(address).hostname)) return this.#direct
-    this.#proxied ??= new EnvHttpProxyAgent(CONNECTIONS)
+    this.#proxied ??= new EnvHttpProxyAgent(this.#options)
     return this.#proxied
   }
 

@@ -9,7 +9,7 @@ let upstream: FakeUpstream
 let reply: Reply
 
 beforeEach(async () => {
-  transport = new Transport()
+  transport = new Transport(8)
   reply = { json: { fine: true } }
   upstream = await startUpstream(() => reply)
 })
