@@ -25,7 +25,12 @@ export async function padEdit(edit: EditSource, rule: SizeRule): Promise<PaddedE
   checkSize(size, { width, height }, rule)
   if (size.width === width && size.height === height) return { edit, size, finish: (picture) => picture }
   const padded = { ...edit, images: [await pad(first, size), ...others], mask: edit.mask && (await pad(edit.mask, size)) }
-  return { edit: padded, size, finish: (picture) => cropPicture(picture, { left: 0, top: 0, width, height }) }
+  const finish = (picture: RawPicture) => {
+    // An upscaler may have enlarged the result.
+    const scale = picture.width / size.width
+    return cropPicture(picture, { left: 0, top: 0, width: width * scale, height: height * scale })
+  }
+  return { edit: padded, size, finish }
 }
 
 function roundUp(length: number, { multiple, min }: SizeRule): number {

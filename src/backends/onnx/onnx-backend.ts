@@ -1,8 +1,181 @@
+import { randomInt } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import type { BackendSettings } from '../../config/settings.ts'
-import type { ImageBackend } from '../../contract/index.ts'
-import { DiffgentorError } from '../../errors.ts'
+import type {
+  BackendCapabilities,
+  CallContext,
+  EditSource,
+  GeneratedImage,
+  ImageBackend,
+  ImageRequest,
+  ImageResult,
+  ImageWarning,
+  RawPicture,
+  Size,
+} from '../../contract/index.ts'
+import { padEdit } from '../../images/pad-edit.ts'
+import { type FoundModel, findModel } from '../../models/find-model.ts'
+import { hashModel } from '../../models/hash-model.ts'
+import { describeModel, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
+import { checkDevice, type EnginePlan, planEngine } from './engine-options.ts'
+import { type MemoryBudget, planMemory } from './memory-budget.ts'
+import { WorkerPool } from './worker-pool.ts'
 
-/** Placeholder until its author replaces this file. */
-export async function openOnnxBackend(_settings: BackendSettings): Promise<ImageBackend> {
-  throw new DiffgentorError('unsupported', 'This backend is being written.')
+/** Two pieces of work a process, so that it never waits for the next one. */
+const MIN_QUEUE = 2
+const MAX_IMAGES_PER_CALL = 64
+
+/** Opens a model folder behind processes of its own. Only its description is read now; a process starts with the first picture. */
+export async function openOnnxBackend(settings: BackendSettings & { batchSize?: number | undefined }): Promise<ImageBackend> {
+  const model = await findModel(settings.modelName, settings)
+  const plan = planEngine(settings)
+  await checkDevice(settings)
+  const description = await describeModel(model.folder, settings.modelType)
+  const memory = planMemory(description, { maxMemory: settings.maxMemory, cpuOffload: plan.cpuOffload })
+  const fitting = memory.countFitting(description.defaults)
+  const size = settings.numWorkers ?? Math.min(fitting, defaultWorkers(plan))
+  const pool = new WorkerPool({
+    size,
+    depth: Math.max(MIN_QUEUE, settings.batchSize ?? 1),
+    recycleAfter: settings.recycleAfter,
+    maxResidentBytes: settings.maxRss === undefined ? undefined : settings.maxRss * 1e6,
+    pipelineOptions: (place) => plan.pipelineOptions(model.folder, place, size),
+  })
+  const hash = () =>
+    hashModel(
+      model.folder,
+      description.components.flatMap(({ files }) => files),
+      settings,
+    )
+  return new OnnxBackend({ model, description, plan, memory, pool, hash })
+}
+
+/** Half the cores: one process cannot keep many threads busy on small graphs, and one thread makes a single picture slow. */
+function defaultWorkers(plan: EnginePlan): number {
+  return plan.devices > 1 ? plan.devices : Math.max(1, Math.floor(availableParallelism() / 2))
+}
+
+interface OnnxParts {
+  model: FoundModel
+  description: ModelDescription
+  plan: EnginePlan
+  memory: MemoryBudget
+  pool: WorkerPool
+  hash: () => Promise<string>
+}
+
+/** What is drawn for a request, and what is done to the result. */
+interface Fitted {
+  edit: EditSource | undefined
+  size: Size
+  finish?: ((picture: RawPicture) => RawPicture) | undefined
+}
+
+class OnnxBackend implements ImageBackend {
+  readonly name = 'onnx'
+  readonly modelId: string
+  readonly capabilities: BackendCapabilities
+  readonly defaults: { numInferenceSteps: number; guidanceScale: number }
+  readonly openingWarnings: readonly ImageWarning[]
+  readonly #parts: OnnxParts
+  #hash: Promise<string | undefined> | undefined
+
+  constructor(parts: OnnxParts) {
+    const { model, description, plan, pool } = parts
+    this.#parts = parts
+    this.modelId = model.name
+    this.capabilities = {
+      ...description.capabilities,
+      maxImagesPerCall: MAX_IMAGES_PER_CALL,
+      concurrency: pool.size * pool.depth,
+      paid: false,
+    }
+    this.defaults = description.defaults
+    this.openingWarnings = [...plan.warnings, ...description.warnings]
+  }
+
+  async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
+    context.signal.throwIfAborted()
+    const { edit, size, finish } = await this.#fitEdit(request)
+    const maxWorkers = this.#parts.memory.countFitting(size)
+    const seeds = request.seeds ?? Array.from({ length: request.numImages }, () => randomInt(2 ** 32))
+    const calls = this.#split({ ...request, edit, size: request.size ?? (edit && size), seeds, numImages: seeds.length })
+    this.#hash ??= this.#parts.hash().catch(() => undefined)
+    const results = await this.#draw(calls, context, maxWorkers)
+    return {
+      images: results.flatMap(({ images }) => images).map((image) => finishImage(image, finish)),
+      warnings: distinctWarnings(results),
+      recipe: { backend: this.name, model: this.modelId, modelHash: await this.#hash, ...results[0]!.recipe },
+    }
+  }
+
+  /** An edit without a size keeps its source's. */
+  async #fitEdit({ edit, size }: ImageRequest): Promise<Fitted> {
+    const { capabilities, defaults } = this.#parts.description
+    if (!edit || size || !capabilities.sizes) return { edit, size: size ?? defaults }
+    return await padEdit(edit, capabilities.sizes)
+  }
+
+  /** One picture each, so that all processes share the work; with offload all at once, so that a component is loaded once. */
+  #split(request: ImageRequest & { seeds: readonly number[] }): ImageRequest[] {
+    if (this.#parts.plan.cpuOffload) return [request]
+    return request.seeds.map((seed) => ({ ...request, numImages: 1, seeds: [seed] }))
+  }
+
+  /** The first failure ends the other calls too. */
+  async #draw(calls: ImageRequest[], context: CallContext, maxWorkers: number): Promise<PipelineResult[]> {
+    const failure = new AbortController()
+    const signal = AbortSignal.any([context.signal, failure.signal])
+    const { onProgress, previewEvery = 0 } = context
+    let isStarted = false
+    const onStart = () => {
+      if (!isStarted) onProgress?.({ phase: 'start' })
+      isStarted = true
+    }
+    const answers = calls.map(async (request, place) => {
+      const answer = await this.#parts.pool.run(
+        { type: 'draw', request, previewEvery },
+        {
+          signal,
+          maxWorkers,
+          onStart,
+          onProgress: (event) => onProgress?.('image' in event ? { ...event, image: event.image + place } : event),
+        },
+      )
+      return answer.result!
+    })
+    try {
+      return await Promise.all(answers)
+    } catch (error) {
+      failure.abort(error)
+      throw error
+    }
+  }
+
+  async warmUp({ signal, onProgress }: CallContext): Promise<void> {
+    const { pool } = this.#parts
+    const works = Array.from({ length: pool.size }, () => pool.run({ type: 'warm-up' }, { signal, onProgress }))
+    await Promise.all(works)
+  }
+
+  async unload(): Promise<void> {
+    await this.#parts.pool.drain()
+  }
+
+  async restart(): Promise<void> {
+    await this.#parts.pool.drain()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.pool.close()
+  }
+}
+
+function finishImage(image: GeneratedImage, finish: Fitted['finish']): GeneratedImage {
+  return finish && image.picture.kind === 'raw' ? { ...image, picture: finish(image.picture) } : image
+}
+
+function distinctWarnings(results: PipelineResult[]): ImageWarning[] {
+  const all = results.flatMap(({ warnings }) => warnings)
+  return [...new Map(all.map((warning) => [`${warning.field}\0${warning.detail}`, warning])).values()]
 }

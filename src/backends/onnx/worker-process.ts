@@ -1,0 +1,82 @@
+import { Worker } from 'node:worker_threads'
+import { openPipeline, type Pipeline } from '../../pipelines/index.ts'
+import { type FromWorker, packError, type ToWorker } from './worker-protocol.ts'
+
+// The process that holds a model. Its parent ends it; signals from a terminal go to the parent, which lets the work finish.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+process.on('disconnect', () => process.exit(0))
+
+type Work = Extract<ToWorker, { id: number }>
+
+let pipeline: Promise<Pipeline> | undefined
+let queue: Promise<void> = Promise.resolve()
+const aborts = new Map<number, AbortController>()
+
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'open') {
+    pipeline = openPipeline(message.options)
+    // A fault in opening is told with the first piece of work.
+    pipeline.catch(() => undefined)
+  } else if (message.type === 'cancel') {
+    aborts.get(message.id)?.abort()
+  } else {
+    aborts.set(message.id, new AbortController())
+    queue = queue.then(() => work(message))
+  }
+})
+
+async function work(message: Work): Promise<void> {
+  const { id } = message
+  const signal = aborts.get(id)!.signal
+  try {
+    signal.throwIfAborted()
+    await send({ type: 'start', id })
+    const opened = await pipeline!
+    const before = opened.runtimeMs
+    const result = await perform(opened, message, signal)
+    const answer = { result, residentBytes: process.memoryUsage.rss(), runtimeMs: opened.runtimeMs - before }
+    await send({ type: 'done', id, answer })
+  } catch (thrown) {
+    await send({ type: 'error', id, error: packError(thrown) })
+  } finally {
+    aborts.delete(id)
+  }
+}
+
+async function perform(
+  opened: Pipeline,
+  message: Work,
+  signal: AbortSignal,
+): Promise<Awaited<ReturnType<Pipeline['run']>> | undefined> {
+  const onProgress = (event: Extract<FromWorker, { type: 'progress' }>['event']) => {
+    if (event.phase !== 'start') void send({ type: 'progress', id: message.id, event })
+  }
+  if (message.type === 'draw') {
+    return await opened.run(message.request, { signal, onProgress, previewEvery: message.previewEvery })
+  }
+  if (message.type === 'warm-up') await opened.warmUp({ signal, onProgress })
+  return undefined
+}
+
+/** Resolves when the message has left, so that the next run, which blocks this process, does not hold it back. */
+function send(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.send) process.exit(0)
+    process.send(message, undefined, {}, () => resolve())
+  })
+}
+
+/**
+ * A run inside ONNX Runtime blocks this process for as long as a step takes, so it cannot see by itself that its parent is gone.
+ * A thread of its own looks once a second.
+ */
+const WATCH_PARENT = `
+const parent = process.ppid
+setInterval(() => {
+  try {
+    if (process.ppid === parent) process.kill(parent, 0)
+    else process.kill(process.pid, 'SIGKILL')
+  } catch { process.kill(process.pid, 'SIGKILL') }
+}, 1000)`
+
+new Worker(WATCH_PARENT, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 } }).unref()
