@@ -1,5 +1,6 @@
 import type { Usage } from '../../contract/index.ts'
-import { DiffgentorError } from '../../errors.ts'
+import { DiffgentorError, type ErrorCode } from '../../errors.ts'
+import type { Endpoint } from '../hosted/endpoint.ts'
 import { priceTokens } from '../hosted/price-request.ts'
 import { asObject } from '../hosted/read-json.ts'
 import { redact } from '../hosted/redact.ts'
@@ -18,8 +19,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
 
 const DATA_URL = /data:image\/[\w.+-]+;base64,([A-Za-z0-9+/=]+)/g
 
-/** The pictures of an answer, drafts left out; an answer without any is an error that says why. `name` is the endpoint's. */
-export function readGeneratedPictures(answer: unknown, name: string): Uint8Array[] {
+/** The pictures of an answer, drafts left out; an answer without any is an error that says why. */
+export function readGeneratedPictures(answer: unknown, endpoint: Endpoint): Uint8Array[] {
   const { candidates: listed, promptFeedback } = asObject(answer) ?? {}
   const candidates = asList(listed)
   const parts = candidates.flatMap((candidate) => asList(asObject(candidate['content'])?.['parts']))
@@ -33,34 +34,30 @@ export function readGeneratedPictures(answer: unknown, name: string): Uint8Array
   // Some proxies put the picture into the text.
   const inText = words.flatMap((text) => [...text.matchAll(DATA_URL)].map(([, base64]) => Buffer.from(base64!, 'base64')))
   if (inText.length > 0) return inText
-  throw explainAbsence(name, asObject(promptFeedback), candidates, words.join(' '))
+  throw explainAbsence(endpoint, asObject(promptFeedback), candidates, words.join(' '))
 }
 
 function explainAbsence(
-  name: string,
+  { name, apiKey }: Endpoint,
   feedback: Record<string, unknown> | undefined,
   candidates: Record<string, unknown>[],
   words: string,
 ): DiffgentorError {
   const blocked = feedback?.['blockReason']
   if (blocked !== undefined && blocked !== 'BLOCKED_REASON_UNSPECIFIED') {
-    return refused(`${name} refused the prompt (${blocked})`, feedback?.['blockReasonMessage'])
+    return say('content_policy', `${name} refused the prompt (${blocked})`, feedback?.['blockReasonMessage'], apiKey)
   }
   const reasons = candidates.map((candidate) => candidate['finishReason']).filter((reason) => typeof reason === 'string')
   const message = candidates.map((candidate) => candidate['finishMessage']).find((text) => typeof text === 'string')
   const refusal = reasons.find((reason) => REFUSALS.has(reason))
-  if (refusal) return refused(`${name} refused to show the picture (${refusal})`, message)
+  if (refusal) return say('content_policy', `${name} refused to show the picture (${refusal})`, message, apiKey)
   const why = reasons.length > 0 ? ` (${reasons.join(', ')})` : ''
-  return new DiffgentorError('empty_answer', sentence(`${name} answered without a picture${why}`, message ?? words))
+  return say('empty_answer', `${name} answered without a picture${why}`, message ?? words, apiKey)
 }
 
-function refused(what: string, why: unknown): DiffgentorError {
-  return new DiffgentorError('content_policy', sentence(what, why))
-}
-
-function sentence(what: string, why: unknown): string {
-  const quoted = typeof why === 'string' ? redact(why, []).replace(/\.$/, '') : ''
-  return quoted === '' ? `${what}.` : `${what}: ${quoted}.`
+function say(code: ErrorCode, what: string, why: unknown, apiKey: string | undefined): DiffgentorError {
+  const quoted = typeof why === 'string' ? redact(why, [apiKey]).replace(/\.$/, '') : ''
+  return new DiffgentorError(code, quoted === '' ? `${what}.` : `${what}: ${quoted}.`)
 }
 
 /** What the provider counted, and what that costs by the price table. */

@@ -89,7 +89,7 @@ export class GoogleBackend implements ImageBackend {
     return await this.#calls.call(async (endpoint, fetch) => {
       const client = createGoogleClient(this.#addressOf(endpoint), endpoint, fetch)
       const answer = await client.models.generateContent(call)
-      const pictures = readGeneratedPictures(answer, endpoint.name)
+      const pictures = readGeneratedPictures(answer, endpoint)
       return { pictures: pictures.slice(0, request.numImages), warnings, usage: readGeminiUsage(answer, this.modelId) }
     }, context)
   }
@@ -105,7 +105,7 @@ export class GoogleBackend implements ImageBackend {
       })
       const answer = response.ok ? asObject(await response.json()) : undefined
       if (!answer) throw unreadableAnswer(endpoint)
-      const pictures = readPredictions(answer, endpoint.name)
+      const pictures = readPredictions(answer, endpoint)
       const price = pricePicture(this.modelId, request)
       return {
         pictures,

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
 import type { Answer } from './exchange.ts'
+import { redact } from './redact.ts'
 import { Transport } from './transport.ts'
 
 const DOWNLOAD_ATTEMPTS = 3
@@ -59,7 +60,8 @@ export class HostedCalls implements AsyncDisposable {
     if (answer && (answer.status < 200 || answer.status >= 300)) return this.#options.readError(endpoint, answer)
     if (thrown instanceof DiffgentorError) return thrown
     if (answer) return unreadableAnswer(endpoint)
-    return toDiffgentorError(thrown)
+    // Something in an SDK or here: what it was about may hold the key, so only its words are kept.
+    return new DiffgentorError('internal', redact(toDiffgentorError(thrown).message, [endpoint.apiKey]))
   }
 
   /**

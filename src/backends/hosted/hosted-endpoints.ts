@@ -34,6 +34,10 @@ export function readEndpoints(settings: EndpointSettings): Endpoint[] {
       `${prefix}_API_KEYS must hold one key for all or as many as ${prefix}_ENDPOINTS, got ${keys.length} keys for ${addresses.length} endpoint(s).`,
     )
   }
+  // Anything else cannot stand in a header, and the error for that would quote it.
+  if (keys.some((key) => !/^[\x21-\x7e]+$/.test(key))) {
+    throw invalid(`A key for ${keyVariable} or ${prefix}_API_KEYS must be of plain characters without blanks; copy it again.`)
+  }
   const urls = addresses.map((address) => checkAddress(address, keyVariable))
   const weights = spread(settings.weights, addresses.length, `${prefix}_WEIGHTS`)
   const limits = spread(settings.rateLimits, addresses.length, `${prefix}_RATE_LIMITS`)

@@ -35,6 +35,7 @@ describe('endpoints and keys', () => {
     ['more rates than endpoints', { apiKey: 'k', rateLimits: [1, 2] }],
     ['an address that is none', { endpoints: ['a.example'], apiKey: 'k' }],
     ['an address with a password', { endpoints: ['https://me:secret@a.example'], apiKey: 'k' }],
+    ['a key with a line break in it', { apiKey: 'secret\nkey' }],
     ['no key for the hosted API', {}],
   ])('are refused with %s', (_, settings) => {
     expect(() => read(settings)).toThrow(
