@@ -110,9 +110,22 @@ describe('padEdit', () => {
     expect((await padEdit(edit, RULE)).edit).toBe(edit)
   })
 
-  it('says what is possible when a source is too large or of another size than a fixed one', async () => {
-    const edit = { images: [input('d-150x101')] }
-    await expect(padEdit(edit, { ...RULE, max: 128 })).rejects.toThrow(/150x101.*up to 128.*--width/)
-    await expect(padEdit(edit, { ...RULE, only: ['512x512'] })).rejects.toThrow(/512x512/)
+  it('scales a source into the nearest size of a model that draws certain sizes only, and back', async () => {
+    const padded = await padEdit({ images: [input('d-150x101')] }, { ...RULE, only: ['64x64', '128x64', '256x256'] })
+    expect(padded.size).toEqual({ width: 128, height: 64 })
+    const drawn = (await decodePicture(padded.edit.images[0]!)).picture
+    const finished = padded.finish(drawn)
+    expect([finished.width, finished.height]).toEqual([150, 101])
+    expect(padded.note).toMatch(/64x64, 128x64, 256x256 only.*150x101/)
+  })
+
+  it('leaves a result larger that an upscaler enlarged', async () => {
+    const padded = await padEdit({ images: [input('d-150x101')] }, RULE)
+    const enlarged: RawPicture = { kind: 'raw', channels: 3, width: 384, height: 256, pixels: new Uint8Array(384 * 256 * 3) }
+    expect(padded.finish(enlarged)).toMatchObject({ width: 300, height: 202 })
+  })
+
+  it('says what is possible when a source is too large', async () => {
+    await expect(padEdit({ images: [input('d-150x101')] }, { ...RULE, max: 128 })).rejects.toThrow(/150x101.*up to 128.*--width/)
   })
 })

@@ -69,6 +69,7 @@ interface Fitted {
   edit: EditSource | undefined
   size: Size
   finish?: ((picture: RawPicture) => RawPicture) | undefined
+  note?: string | undefined
 }
 
 class OnnxBackend implements ImageBackend {
@@ -96,7 +97,7 @@ class OnnxBackend implements ImageBackend {
 
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
     context.signal.throwIfAborted()
-    const { edit, size, finish } = await this.#fitEdit(request)
+    const { edit, size, finish, note } = await this.#fitEdit(request)
     const maxWorkers = this.#parts.memory.countFitting(size)
     const seeds = request.seeds ?? Array.from({ length: request.numImages }, () => randomInt(2 ** 32))
     const calls = this.#split({ ...request, edit, size: request.size ?? (edit && size), seeds, numImages: seeds.length })
@@ -104,7 +105,7 @@ class OnnxBackend implements ImageBackend {
     const results = await this.#draw(calls, context, maxWorkers)
     return {
       images: results.flatMap(({ images }) => images).map((image) => finishImage(image, finish)),
-      warnings: distinctWarnings(results),
+      warnings: [...noteAsWarning(note), ...distinctWarnings(results)],
       recipe: { backend: this.name, model: this.modelId, modelHash: await this.#hash, ...results[0]!.recipe },
     }
   }
@@ -173,6 +174,10 @@ class OnnxBackend implements ImageBackend {
 
 function finishImage(image: GeneratedImage, finish: Fitted['finish']): GeneratedImage {
   return finish && image.picture.kind === 'raw' ? { ...image, picture: finish(image.picture) } : image
+}
+
+function noteAsWarning(note: string | undefined): ImageWarning[] {
+  return note === undefined ? [] : [{ kind: 'adjusted', field: 'image', detail: note }]
 }
 
 function distinctWarnings(results: PipelineResult[]): ImageWarning[] {
