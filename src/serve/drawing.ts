@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { runRequest } from '../backends/run-request.ts'
 import { VERSION } from '../config/version.ts'
 import type { GeneratedImage, ImageRequest, ImageResult, ImageWarning, Progress, Size, Usage } from '../contract/index.ts'
@@ -7,6 +7,7 @@ import { readPictureHeader } from '../images/decode-picture.ts'
 import { encodePicture, type OutputFormat } from '../images/encode-picture.ts'
 import { buildRecipe } from '../images/recipe.ts'
 import type { ServedModel } from './model-pool.ts'
+import type { SourceFacts } from './requests/edit-source.ts'
 import type { Ticket } from './run-queue.ts'
 import type { Services } from './services.ts'
 
@@ -17,6 +18,8 @@ export interface DrawOrder {
   model: ServedModel
   /** Everything but the seeds. */
   request: ImageRequest
+  /** What is known of the source pictures of an edit. */
+  sources?: SourceFacts | undefined
   /** Base seed: picture j gets `(seed + j) mod 2³²`. Absent: drawn at random. */
   seed?: number | undefined
   format: OutputFormat
@@ -95,16 +98,19 @@ function measureCost({ model: { backend }, request }: DrawOrder): number {
 
 async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
   const images = await Promise.all(result.images.map((image) => encodeImage(order, request, result, image)))
-  return { images, warnings: result.warnings, usage: result.usage, format: order.format }
+  const notes = order.sources?.notes ?? []
+  const warnings = notes.map((detail): ImageWarning => ({ kind: 'adjusted', field: 'image', detail }))
+  return { images, warnings: [...warnings, ...result.warnings], usage: result.usage, format: order.format }
 }
 
 async function encodeImage(
-  order: DrawOrder,
+  { format, quality, sources }: DrawOrder,
   request: ImageRequest,
   result: ImageResult,
-  image: GeneratedImage,
+  { picture: drawn, seed, revisedPrompt }: GeneratedImage,
 ): Promise<DrawnImage> {
-  const { picture, seed, revisedPrompt } = image
+  const isCut = drawn.kind === 'raw' && !result.warnings.some(({ field }) => field === 'size')
+  const picture = isCut && sources?.finish ? sources.finish(drawn) : drawn
   const header =
     picture.kind === 'raw' ? { ...picture, hasAlpha: picture.channels === 4 } : await readPictureHeader(picture.bytes)
   const size = { width: header.width, height: header.height }
@@ -115,16 +121,12 @@ async function encodeImage(
     revisedPrompt,
     seed,
     size,
-    sourceHashes: request.edit?.images.map(hash),
-    maskHash: request.edit?.mask && hash(request.edit.mask),
+    sourceHashes: sources?.sourceHashes,
+    maskHash: sources?.maskHash,
     version: VERSION,
   })
-  const bytes = await encodePicture(picture, { format: order.format, quality: order.quality, recipe })
+  const bytes = await encodePicture(picture, { format, quality, recipe })
   return { bytes, size, seed, revisedPrompt, hasAlpha: header.hasAlpha }
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** Ends work when its caller leaves or its time is over, and tells the two apart. */
@@ -139,7 +141,7 @@ class Deadline {
     }
     const timeout = new AbortController()
     const error = new DiffgentorError('timeout', `The request took longer than the ${seconds} seconds that this server allows.`)
-    this.#timer = setTimeout(() => timeout.abort(error), seconds * 1000)
+    this.#timer = setTimeout(() => timeout.abort(error), Math.min(seconds * 1000, 2 ** 31 - 1))
     this.signal = AbortSignal.any([caller, timeout.signal])
   }
 

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { BackendRegistry } from '../backends/registry.ts'
 import type { ServeSettings } from '../config/settings.ts'
 import { DiffgentorError } from '../errors.ts'
-import type { Fetcher } from '../fetching/fetcher.ts'
+import { createFetcher, type Fetcher } from '../fetching/fetcher.ts'
 import { createApp } from './app.ts'
 import { chooseFamilies } from './families/index.ts'
 import { CallerLimits } from './http/caller-limits.ts'
@@ -49,7 +49,7 @@ export async function startServer({ settings, registry, log, fetcher }: ServerOp
   const keys = new KeyRing(settings.apiKey, settings.adminApiKey)
   const host = settings.host ?? (keys.isOn ? '0.0.0.0' : '127.0.0.1')
   const families = chooseFamilies(settings.families)
-  const services = await createServices(settings, registry, log, fetcher ?? REFUSE)
+  const services = await createServices(settings, registry, log, fetcher)
   const guard = new WebGuard({
     hasKeys: keys.isOn,
     host,
@@ -71,8 +71,9 @@ async function createServices(
   settings: ServeSettings,
   registry: BackendRegistry,
   log: Logger,
-  fetcher: Fetcher,
+  fetcher: Fetcher | undefined,
 ): Promise<Services> {
+  const maxImage = settings.maxImage * MEGABYTE
   const models = new ModelPool(settings, registry)
   models.onUnload = (model) => log.info({ model: model.id }, 'model unloaded')
   const queue = new RunQueue({ maxConcurrent: settings.maxConcurrent, maxQueue: settings.maxQueue })
@@ -81,10 +82,10 @@ async function createServices(
     models,
     queue,
     store: settings.imageStore ? await ImageStore.open(settings.imageTtl) : undefined,
-    fetcher,
+    fetcher: fetcher ?? createFetcher({ allowPrivate: settings.allowPrivateUrls, maxBytes: maxImage }),
     metrics: new ServerMetrics(queue, models),
     log,
-    limits: { maxBody: settings.maxBody * MEGABYTE, maxImage: settings.maxImage * MEGABYTE },
+    limits: { maxBody: settings.maxBody * MEGABYTE, maxImage },
     startedAt: Math.floor(Date.now() / 1000),
   }
 }
@@ -152,10 +153,4 @@ function limitSlowClients(server: Server): void {
 
 function publicHost(url: string | undefined): string[] {
   return url !== undefined && URL.canParse(url) ? [new URL(url).hostname] : []
-}
-
-const REFUSE: Fetcher = {
-  fetchPicture: async () => {
-    throw new DiffgentorError('fetch_refused', 'Addresses are not fetched.')
-  },
 }

@@ -124,13 +124,15 @@ describe('POST /v1/images/edits', () => {
     }
   })
 
-  it('leaves the size to the backend where the model is made for another area', async () => {
-    const server = await startTestServer()
-    await edit(server, [
+  it('keeps the size of the source where the model is made for another area, whatever the model’s grid', async () => {
+    const sizes = { multiple: 16, min: 64, max: 512, default: { width: 64, height: 64 } }
+    const server = await startTestServer({ abilities: { sizes } })
+    const response = await edit(server, [
       ['prompt', 'x'],
       ['image', await makePng(100, 50)],
     ])
-    expect(server.backend.requests[0]?.size).toBeUndefined()
+    expect(server.backend.requests[0]?.size).toEqual({ width: 112, height: 64 })
+    expect((await readJson(response)).size).toBe('100x50')
   })
 
   it('case 28: warns about a mask that the model cannot use, and refuses texts for numbers and the wrong mode', async () => {
@@ -176,7 +178,7 @@ describe('POST /v1/images/edits', () => {
       ['image', png],
       ['mask_image', white],
     ])
-    expect(Buffer.from(server.backend.requests[1]!.edit!.mask!)).toEqual(white)
+    expect(await readGreys(server.backend.requests[1]!.edit!.mask!)).toEqual(Array(8).fill(255))
     const wrongSize = await edit(server, [
       ['prompt', 'x'],
       ['image', png],

@@ -1,15 +1,7 @@
-import type { EncodedPicture, Size } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { readPictureHeader } from '../../images/decode-picture.ts'
 import { tooLarge } from '../http/request-body.ts'
 import type { Services } from '../services.ts'
-
-/** A source picture that was checked to be one. */
-export interface SourcePicture {
-  bytes: EncodedPicture
-  size: Size
-  hasAlpha: boolean
-}
 
 /**
  * Reads a picture from wherever a request may hold it: bytes, an http(s) address, a data URL or bare base64. Its header is
@@ -20,12 +12,12 @@ export async function readPicture(
   reference: unknown,
   signal: AbortSignal,
   field: string,
-): Promise<SourcePicture> {
+): Promise<Uint8Array> {
   const bytes = await readReference(services, reference, signal, field)
   const { maxImage } = services.limits
   if (bytes.byteLength > maxImage) throw tooLarge(maxImage, 'The picture')
-  const { width, height, hasAlpha } = await readPictureHeader(bytes, { maxBytes: maxImage })
-  return { bytes, size: { width, height }, hasAlpha }
+  await readPictureHeader(bytes, { maxBytes: maxImage })
+  return bytes
 }
 
 async function readReference(services: Services, reference: unknown, signal: AbortSignal, field: string): Promise<Uint8Array> {

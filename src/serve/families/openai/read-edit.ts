@@ -1,19 +1,12 @@
-import type { EncodedPicture, Size } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
+import type { MaskMeaning } from '../../../images/edit-mask.ts'
 import { type FormBody, isForm, readForm } from '../../http/form-body.ts'
 import { type RawFields, readJsonFields } from '../../http/json-body.ts'
 import type { ServerContext } from '../../http/server-env.ts'
-import { type MaskMeaning, readMask } from '../../requests/mask.ts'
+import type { SentPictures } from '../../requests/edit-source.ts'
 import { readPicture } from '../../requests/picture-reference.ts'
 import type { Services } from '../../services.ts'
 import type { EditFields, WireReference } from './image-fields.ts'
-
-/** Source pictures of an edit, ready for the contract. */
-export interface EditPictures {
-  images: EncodedPicture[]
-  mask: EncodedPicture | undefined
-  firstSize: Size
-}
 
 /** A picture's bytes, or where to get it. */
 type PictureSource = Uint8Array | WireReference
@@ -38,7 +31,7 @@ function sortForm({ fields, files }: FormBody): EditBody {
   const images = files.filter((file) => IMAGE_FIELDS.includes(file.field)).map((file) => file.bytes)
   const mask = files.find((file) => file.field === 'mask')
   const maskImage = files.find((file) => file.field === 'mask_image')
-  if (mask) return { fields, images, mask: { source: mask.bytes, meaning: 'alpha-or-white' } }
+  if (mask) return { fields, images, mask: { source: mask.bytes, meaning: 'auto' } }
   return { fields, images, mask: maskImage && { source: maskImage.bytes, meaning: 'white' } }
 }
 
@@ -48,7 +41,7 @@ export async function readEditPictures(
   body: EditBody,
   fields: Pick<EditFields, 'image' | 'images' | 'url' | 'mask' | 'mask_image'>,
   signal: AbortSignal,
-): Promise<EditPictures> {
+): Promise<SentPictures> {
   const named = [fields.images, fields.image, fields.url].flatMap((value) => (value === undefined ? [] : value))
   const sources = [...body.images, ...named]
   if (sources.length === 0) throw new DiffgentorError('invalid_field', 'At least one image is required', { field: 'image' })
@@ -57,20 +50,16 @@ export async function readEditPictures(
       field: 'image',
     })
   }
-  const pictures = await Promise.all(sources.map((source) => readPicture(services, unwrap(source, 'image'), signal, 'image')))
-  const firstSize = pictures[0]!.size
+  const images = await Promise.all(sources.map((source) => readPicture(services, unwrap(source, 'image'), signal, 'image')))
   const mask = body.mask ?? nameMask(fields)
-  return {
-    images: pictures.map((picture) => picture.bytes),
-    mask:
-      mask && (await readMask(await readPicture(services, unwrap(mask.source, 'mask'), signal, 'mask'), firstSize, mask.meaning)),
-    firstSize,
-  }
+  if (!mask) return { images }
+  const bytes = await readPicture(services, unwrap(mask.source, 'mask'), signal, 'mask')
+  return { images, mask: { bytes, meaning: mask.meaning } }
 }
 
 function nameMask(fields: Pick<EditFields, 'mask' | 'mask_image'>): EditBody['mask'] {
   const [mask] = [fields.mask ?? []].flat()
-  if (mask !== undefined) return { source: mask, meaning: 'alpha-or-white' }
+  if (mask !== undefined) return { source: mask, meaning: 'auto' }
   const [maskImage] = [fields.mask_image ?? []].flat()
   return maskImage === undefined ? undefined : { source: maskImage, meaning: 'white' }
 }

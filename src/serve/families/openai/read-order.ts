@@ -3,12 +3,11 @@ import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
-import { defaultEditSize } from '../../requests/edit-size.ts'
+import { prepareEdit, type SentPictures, type SourceFacts } from '../../requests/edit-source.ts'
 import { readLoras } from '../../requests/lora-choice.ts'
 import { readSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
 import type { EditFields, GenerationFields } from './image-fields.ts'
-import type { EditPictures } from './read-edit.ts'
 
 type SharedFields = Omit<GenerationFields, 'style' | 'moderation'>
 
@@ -27,18 +26,15 @@ export async function readGeneration(services: Services, fields: GenerationField
 export async function readEdit(
   services: Services,
   fields: EditFields,
-  pictures: EditPictures,
+  pictures: SentPictures,
   isAdmin: boolean,
 ): Promise<DrawOrder> {
   const model = services.models.find(fields.model)
-  const size = readSize(fields.size) ?? readSides(fields) ?? defaultEditSize(model.backend, pictures.firstSize)
-  const edit: EditSource = {
-    images: pictures.images,
-    mask: pictures.mask,
-    strength: fields.strength,
-    imageGuidanceScale: fields.image_guidance_scale,
-  }
-  return await makeOrder(services, model, fields, { size, edit }, isAdmin)
+  const asked = readSize(fields.size) ?? readSides(fields)
+  const prepared = await prepareEdit(model, pictures, asked)
+  const { strength, image_guidance_scale: imageGuidanceScale } = fields
+  const edit: EditSource = { ...prepared.edit, strength, imageGuidanceScale }
+  return await makeOrder(services, model, fields, { size: prepared.size, edit, sources: prepared.facts }, isAdmin)
 }
 
 function readSides({ width, height }: SharedFields): Size | undefined {
@@ -51,7 +47,7 @@ async function makeOrder(
   services: Services,
   model: ServedModel,
   fields: SharedFields,
-  parts: { size: Size | undefined; edit?: EditSource },
+  parts: { size: Size | undefined; edit?: EditSource; sources?: SourceFacts },
   isAdmin: boolean,
 ): Promise<DrawOrder> {
   const request: ImageRequest = {
@@ -70,6 +66,7 @@ async function makeOrder(
   return {
     model,
     request: settleRequest(services.settings, model, request),
+    sources: parts.sources,
     seed: fields.seed,
     format: fields.output_format ?? 'png',
     quality: compression === undefined ? undefined : Math.max(1, compression),

@@ -1,10 +1,10 @@
-import type { EditSource, ImageRequest, Size } from '../../../contract/index.ts'
+import type { ImageRequest, Size } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
-import { defaultEditSize } from '../../requests/edit-size.ts'
+import { prepareEdit } from '../../requests/edit-source.ts'
 import { readLoras } from '../../requests/lora-choice.ts'
-import { readPicture, type SourcePicture } from '../../requests/picture-reference.ts'
+import { readPicture } from '../../requests/picture-reference.ts'
 import { readSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
 import type { ChatFields, ChatPart } from './chat-fields.ts'
@@ -33,22 +33,22 @@ export async function readChat(
   checkMode(services, pictures.length > 0 ? 'edit' : 'generate')
   const model = services.models.find(fields.model)
   const { backend } = model
-  const [first] = pictures
-  const size = readChatSize(fields) ?? (first && defaultEditSize(backend, first.size))
-  const edit: EditSource | undefined = first && { images: pictures.map((picture) => picture.bytes) }
+  const asked = readChatSize(fields)
+  const prepared = pictures.length > 0 ? await prepareEdit(model, { images: pictures }, asked) : undefined
   const loras = await readLoras(services, fields.lora, isAdmin)
   const request: ImageRequest = {
     prompt,
     numImages: fields.num_outputs_per_prompt ?? 1,
     negativePrompt: fields.negative_prompt,
-    size,
+    size: prepared?.size ?? asked,
     numInferenceSteps: fields.num_inference_steps,
     guidanceScale: fields.guidance_scale ?? (knowsGuidance(backend) ? undefined : CHAT_GUIDANCE),
     trueCfgScale: fields.true_cfg_scale,
-    edit,
+    edit: prepared?.edit,
     diffusion: loras.length > 0 ? { loras } : undefined,
   }
-  return { model, request: settleRequest(services.settings, model, request), seed: fields.seed, format: 'png' }
+  const settled = settleRequest(services.settings, model, request)
+  return { model, request: settled, sources: prepared?.facts, seed: fields.seed, format: 'png' }
 }
 
 /** True when the model says its own guidance, or has no use for any. */
@@ -74,7 +74,7 @@ function refuseOtherMedia(parts: readonly ChatPart[]): void {
 }
 
 /** Addresses are fetched and must work; inline pictures that cannot be read are left out, as the origin does. */
-async function readPictures(services: Services, parts: readonly ChatPart[], signal: AbortSignal): Promise<SourcePicture[]> {
+async function readPictures(services: Services, parts: readonly ChatPart[], signal: AbortSignal): Promise<Uint8Array[]> {
   const references = parts.map(referenceOf).filter((reference) => reference !== undefined)
   if (references.length > MAX_PICTURES) {
     throw new DiffgentorError('invalid_request', `A request takes at most ${MAX_PICTURES} images, got ${references.length}.`, {
