@@ -2,13 +2,12 @@ import { setMaxListeners } from 'node:events'
 import type { CallContext } from '../../contract/index.ts'
 import { DiffgentorError, toDiffgentorError } from '../../errors.ts'
 import type { Clock } from './clock.ts'
+import { downloadPicture } from './download-picture.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
 import type { Answer } from './exchange.ts'
 import { redact } from './redact.ts'
 import { Transport } from './transport.ts'
-
-const DOWNLOAD_ATTEMPTS = 3
 
 export interface HostedCallsOptions {
   endpoints: readonly Endpoint[]
@@ -64,21 +63,9 @@ export class HostedCalls implements AsyncDisposable {
     return new DiffgentorError('internal', redact(toDiffgentorError(thrown).message, [endpoint.apiKey]))
   }
 
-  /**
-   * Fetches a finished picture from the endpoint that made it, without its key. The picture is paid for, so a failure is
-   * tried again a few times and is `upstream_ambiguous` in the end.
-   */
-  async download(url: URL, { name }: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
-    let last: unknown
-    for (let attempt = 0; attempt < DOWNLOAD_ATTEMPTS && !signal.aborted; attempt++) {
-      const exchange = this.#transport.open(url.href, name, this.#options.timeoutMs, signal)
-      const response = await exchange.fetch(url).catch((thrown: unknown) => {
-        last = thrown
-      })
-      if (response?.ok) return exchange.answer!.body
-    }
-    const message = `${name} made the picture, but it cannot be fetched from the address it gave: it may have been billed.`
-    throw new DiffgentorError('upstream_ambiguous', message, { cause: last })
+  /** Fetches a picture that an answer of the endpoint points to. */
+  download(url: URL, endpoint: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
+    return downloadPicture({ url, endpoint, timeoutMs: this.#options.timeoutMs, signal }, this.#transport)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

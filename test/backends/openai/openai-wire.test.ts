@@ -199,6 +199,13 @@ describe('answers', () => {
     expect(upstream.requests[1]?.headers.authorization).toBeUndefined()
   })
 
+  it('are not read from a private address elsewhere, which the provider may not choose', async () => {
+    await using elsewhere = await startUpstream(() => ({ text: 'inside' }))
+    replies = [{ json: { data: [{ url: `${elsewhere.url}/picture.png` }] } }]
+    await expect(draw({}, { modelName: 'dall-e-3' })).rejects.toMatchObject({ code: 'upstream_ambiguous' })
+    expect(elsewhere.requests).toHaveLength(0)
+  })
+
   it('may have been billed when their address cannot be fetched', async () => {
     const broken: Reply = { status: 500, text: 'no' }
     replies = [{ json: { data: [{ url: '/files/picture.png' }] } }, broken, broken, broken]
