@@ -10,6 +10,7 @@ import type { BatchRun } from './batch-run.ts'
 import type { LedgerOutput } from './ledger-entry.ts'
 import { formatOfName, latentsNameOf } from './output-names.ts'
 import type { RowPlan } from './plan-row.ts'
+import { endsRun } from './retry.ts'
 import type { RowSources } from './source-loader.ts'
 
 /** A row on its way: what is drawn and saved of it already. A repeat goes on behind it, so that nothing is paid for twice. */
@@ -55,20 +56,27 @@ async function drawCall(
   return await inSlot(async () => {
     if (!drawing.isProbe) await run.guard.ready()
     run.control.draining.throwIfAborted()
-    const reservation = await run.gate?.reserve(call, run.control.draining)
     const { index } = drawing.plan.row
     const onProgress = (progress: Progress) => run.emit({ type: 'row-progress', index, progress: countFrom(first, progress) })
+    const { round } = run.slots
+    let reservation: Reservation | undefined
     try {
+      reservation = await run.gate?.reserve(call, run.control.draining)
       await onSend()
       drawing.isSent = true
       const result = await runRequest(run.backend, call, { signal: run.control.stopping, onProgress })
       drawing.isSent = false
       settle(run, drawing, reservation, result.usage)
       run.slots.grow()
+      await run.guard.succeed()
       return result
     } catch (thrown) {
-      settle(run, drawing, reservation, undefined, toDiffgentorError(thrown))
-      throw thrown
+      const error = toDiffgentorError(thrown)
+      settle(run, drawing, reservation, undefined, error)
+      if (error.code === 'upstream_rate_limit') run.slots.halve(round)
+      // Before the slot is free, so that no further request leaves.
+      if (endsRun(error)) run.control.end(error)
+      throw error
     }
   })
 }

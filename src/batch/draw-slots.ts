@@ -5,6 +5,7 @@ export class DrawSlots {
   readonly #limit: LimitFunction
   readonly #most: number
   #successes = 0
+  #round = 0
 
   constructor(most: number) {
     this.#most = most
@@ -19,8 +20,15 @@ export class DrawSlots {
     return this.#limit(work)
   }
 
-  /** After an answer that the rate is too high. */
-  halve(): void {
+  /** Counts the halvings; taken before a request leaves and handed to `halve`. */
+  get round(): number {
+    return this.#round
+  }
+
+  /** After an answer that the rate is too high. Requests of one round that are all refused halve once. */
+  halve(round: number): void {
+    if (round !== this.#round) return
+    this.#round++
     this.#successes = 0
     this.#limit.concurrency = Math.max(1, Math.floor(this.#limit.concurrency / 2))
   }

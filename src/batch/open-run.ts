@@ -9,7 +9,7 @@ import { checkResume } from './compare-runs.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { LedgerStore } from './ledger-store.ts'
 import { isLedgerName, type RunFiles, runFilesOf } from './run-files.ts'
-import { type RunRecord, readRunRecord, recordSettings, writeRunRecord } from './run-record.ts'
+import { type RunRecord, readRunRecord, recordSettings, shareFirstRecord, writeRunRecord } from './run-record.ts'
 import { drawBaseSeed, wrap } from './seeds.ts'
 
 /** A run whose folder is held, whose past is read and whose record is written. */
@@ -44,6 +44,9 @@ export async function openRun(options: BatchOptions, lock: FolderLock, files: Ru
   const earlier = settings.resume ? readRunRecord(files) : undefined
   const isFresh = !earlier && !readdirSync(files.folder).some(isLedgerName)
   const record = await makeRecord(options, earlier, isFresh && settings.resume && holdsPictures(files.folder))
+  if (!earlier && settings.numNodes > 1 && settings.seed === undefined) {
+    record.base_seed = shareFirstRecord(files, lock.runId, record).base_seed
+  }
   if (earlier && !settings.force) await checkResume(earlier, record, dataset, files.folder)
   const ledger = await LedgerStore.open(files, record.dataset.rows)
   try {

@@ -40,6 +40,11 @@ function poolRetries(name: string, { openaiMaxRetries, geminiMaxRetries }: Batch
   return name === 'google_genai' ? geminiMaxRetries : undefined
 }
 
+/** Whether every other row would fail the same way, or would have to wait too long. */
+export function endsRun(error: DiffgentorError): boolean {
+  return error.traits.endsRun || (error.traits.retryable && (error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS)
+}
+
 /** Decides after a failed attempt. `attempts` and `crashes` count those of the row in this run, this one included. */
 export function judgeFailure(
   error: DiffgentorError,
@@ -47,11 +52,10 @@ export function judgeFailure(
   { maxRetries, delayMs }: RetryPolicy,
   random: () => number,
 ): Verdict {
-  if (error.traits.endsRun) return { kind: 'end-run' }
+  if (endsRun(error)) return { kind: 'end-run' }
   if (error.code === 'upstream_ambiguous') return { kind: 'unknown' }
   if (crashes >= DEADLY_CRASHES) return { kind: 'poison' }
   if (!error.traits.retryable) return { kind: 'fail' }
-  if ((error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) return { kind: 'end-run' }
   if (attempts > maxRetries) return { kind: 'fail' }
   if (error.retryAfterMs !== undefined) return { kind: 'retry', waitMs: error.retryAfterMs }
   // Full jitter: rows that failed together do not come back together.

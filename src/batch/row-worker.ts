@@ -130,7 +130,7 @@ export class RowWorker {
 
   /** One try: draws what is missing and records the row. Returns the error when it failed. */
   async #attempt(drawing: RowDrawing, attempt: Attempt, note: string | undefined): Promise<DiffgentorError | undefined> {
-    const { ledger, backend, guard } = this.#run
+    const { ledger, backend } = this.#run
     const { plan } = drawing
     let isAnnounced = false
     const announce = async () => {
@@ -146,7 +146,6 @@ export class RowWorker {
     }
     const status = drawing.flatImages > 0 ? 'suspect' : 'done'
     await this.#record(this.#entryOf(plan.row, status, attempt, { drawing, note }))
-    await guard.succeed()
     return undefined
   }
 
@@ -157,10 +156,9 @@ export class RowWorker {
     error: DiffgentorError,
     { maxRetries }: TryOptions,
   ): Promise<Outcome | undefined> {
-    const { control, policy, random, slots } = this.#run
+    const { control, policy, random } = this.#run
     const { row } = drawing.plan
     if (error.code === 'worker_crashed') attempt.crashes++
-    if (error.code === 'upstream_rate_limit') slots.halve()
     if (this.#isDropped(error)) return await this.#drop(drawing, attempt)
     const verdict = judgeFailure(error, { attempts: attempt.number, crashes: attempt.crashes }, { ...policy, maxRetries }, random)
     switch (verdict.kind) {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { BATCH_SETTINGS, type BatchSettings, type SettingTable, toCamelCase } from '../config/settings.ts'
 import type { Fingerprint } from '../datasets/dataset.ts'
@@ -42,14 +42,36 @@ export function readRunRecord({ folder, record }: RunFiles): RunRecord | undefin
   const names = readdirSync(folder).filter(isRecordName).sort()
   const own = basename(record)
   const name = names.includes(own) ? own : names[0]
-  if (name === undefined) return undefined
+  return name === undefined ? undefined : parseRecord(join(folder, name))
+}
+
+function parseRecord(path: string): RunRecord {
   try {
-    const parsed = JSON.parse(readFileSync(join(folder, name), 'utf8')) as RunRecord
+    const parsed = JSON.parse(readFileSync(path, 'utf8')) as RunRecord
     if (typeof parsed.base_seed === 'number' && typeof parsed.settings === 'object') return parsed
   } catch (cause) {
-    throw unreadable(join(folder, name), cause)
+    throw unreadable(path, cause)
   }
-  throw unreadable(join(folder, name), undefined)
+  throw unreadable(path, undefined)
+}
+
+/**
+ * Makes the first shard on a folder leave its record for the others: they take its base seed, even when all start at once.
+ * Returns the record that was first.
+ */
+export function shareFirstRecord({ folder }: RunFiles, runId: string, record: RunRecord): RunRecord {
+  const path = join(folder, 'run.json')
+  const draft = new PartNames(`${runId}s`).beside(path)
+  try {
+    writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`, { flag: 'wx' })
+    linkSync(draft, path)
+    return record
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return parseRecord(path)
+    throw toDiskError(error, path)
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }
 
 /** Writes a record, whole or not at all. */

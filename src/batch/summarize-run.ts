@@ -24,7 +24,11 @@ export function summarizeRun({ counts, control, usage, clock }: BatchRun, facts:
     endedBy: control.endedBy && toLedgerError(control.endedBy),
     interrupted: control.isInterrupted,
     wallMs: Math.round(clock.now() - startedAt),
-    usage: { ...usage },
+    usage: {
+      inputTokens: usage.inputTokens || undefined,
+      outputTokens: usage.outputTokens || undefined,
+      costUsd: usage.costUsd || undefined,
+    },
     advice: adviseNext({ pending, failed: counts.failed, unknown: counts.unknown }),
   }
 }
