@@ -2,7 +2,7 @@ import { DiffgentorError } from '../errors.ts'
 import { readConfig } from './config-fields.ts'
 import type { PredictionType, ScheduleOptions, Scheduler } from './scheduler.ts'
 import type { AnySchedulerKind, CustomSchedule } from './scheduler-kind.ts'
-import { findSchedulerKind, SCHEDULER_KINDS } from './scheduler-kinds.ts'
+import { SCHEDULER_KINDS } from './scheduler-kinds.ts'
 import { resolveSchedulerName, SCHEDULER_ALIASES } from './scheduler-names.ts'
 import { createRun } from './scheduler-run.ts'
 
@@ -22,7 +22,7 @@ export interface CreateSchedulerOptions {
  */
 export function createScheduler({ name, modelConfig, overrides = {} }: CreateSchedulerOptions): Scheduler {
   const resolved = resolveSchedulerName(name ?? classNameOf(modelConfig))
-  const kind = findSchedulerKind(resolved.className)!
+  const kind = findKind(resolved.className)!
   const config = readConfig(kind.className, kind.fields, modelConfig, { ...resolved.overrides, ...overrides })
   const predictionType = predictionTypeOf(kind, config)
   checkFit(kind, predictionType, modelConfig)
@@ -39,6 +39,10 @@ export function createScheduler({ name, modelConfig, overrides = {} }: CreateSch
       return createRun(layOut(countSteps(options)), options)
     },
   }
+}
+
+function findKind(name: unknown): AnySchedulerKind | undefined {
+  return SCHEDULER_KINDS.find(({ className }) => className === name)
 }
 
 function classNameOf(modelConfig: Readonly<Record<string, unknown>>): string {
@@ -77,7 +81,7 @@ function checkFit(kind: AnySchedulerKind, predictionType: PredictionType, modelC
 
 /** What the model was trained to predict, by its own scheduler's configuration. */
 function modelPredictionType(modelConfig: Readonly<Record<string, unknown>>): PredictionType | undefined {
-  const own = SCHEDULER_KINDS.find(({ className }) => className === modelConfig['_class_name'])
+  const own = findKind(modelConfig['_class_name'])
   if (own === undefined) return undefined
   const configured = modelConfig['prediction_type'] as PredictionType | undefined
   return configured !== undefined && own.predictions.includes(configured) ? configured : own.predictions[0]

@@ -2,7 +2,7 @@ import { DiffgentorError } from '../errors.ts'
 import { choice, number } from './config-fields.ts'
 import { NOISE_SCHEDULE_FIELDS } from './noise-schedule.ts'
 import type { ScheduleOptions } from './scheduler.ts'
-import { checkStepCount } from './timestep-spacing.ts'
+import { checkGivenTimesteps, checkStepCount } from './timestep-spacing.ts'
 
 /** Training schedule of consistency-distilled models. */
 export const DISTILLED_NOISE_FIELDS = {
@@ -25,7 +25,7 @@ export function spaceDistilledTimesteps(config: DistilledConfig, options: Schedu
   const { num_train_timesteps: total, original_inference_steps: original } = config
   const { numInferenceSteps: count, strength = 1 } = options
   checkStepCount(original, total)
-  if (options.timesteps !== undefined) return startByStrength(checkGiven(options.timesteps, total), strength)
+  if (options.timesteps !== undefined) return startByStrength(checkGivenTimesteps(options.timesteps, total), strength)
   const available = Math.trunc(original * strength)
   if (count > available) {
     throw new DiffgentorError(
@@ -36,19 +36,6 @@ export function spaceDistilledTimesteps(config: DistilledConfig, options: Schedu
   }
   const stride = Math.floor(total / original)
   return Array.from({ length: count }, (_, index) => (available - Math.floor((index * available) / count)) * stride - 1)
-}
-
-function checkGiven(timesteps: readonly number[], total: number): readonly number[] {
-  const falls = timesteps.every((timestep, index) => index === 0 || timestep < timesteps[index - 1]!)
-  const fits = timesteps.every((timestep) => Number.isInteger(timestep) && timestep >= 0 && timestep < total)
-  if (falls && fits) return timesteps
-  throw new DiffgentorError(
-    'invalid_request',
-    `Custom timesteps are falling whole numbers below ${total}, not ${timesteps.join(', ')}.`,
-    {
-      field: 'timesteps',
-    },
-  )
 }
 
 function startByStrength(timesteps: readonly number[], strength: number): number[] {

@@ -1,6 +1,6 @@
 import { type ConfigOf, optionalNumber } from './config-fields.ts'
 import { interpolateAt } from './number-ranges.ts'
-import { SIGMA_SHAPE_FIELDS, shapeSigmas, sigmaShapeOf } from './sigma-schedules.ts'
+import { checkUnshaped, SIGMA_SHAPE_FIELDS, shapeSigmas, sigmaShapeOf } from './sigma-schedules.ts'
 import { createSigmaToTimestep } from './sigma-to-timestep.ts'
 import { type SpacingConfig, spaceTimesteps } from './timestep-spacing.ts'
 
@@ -37,5 +37,16 @@ export function shapeSpacedSigmas(config: SigmaConfig, table: Float32Array, spac
   const highest = config.sigma_max ?? spaced.sigmas[0]!
   const lowest = config.sigma_min ?? spaced.sigmas.at(-1)!
   const sigmas = shapeSigmas(shape, highest, lowest, spaced.sigmas.length)
-  return { sigmas, timesteps: sigmas.map(createSigmaToTimestep(table)).map(Math.fround) }
+  return { sigmas, timesteps: sigmas.map(createSigmaToTimestep(table)) }
+}
+
+/** Spaced, shaped where configured; custom timesteps only where not. */
+export function spaceAndShape(
+  config: SpacingConfig & SigmaConfig,
+  table: Float32Array,
+  count: number,
+  given?: readonly number[],
+): TimestepsAndSigmas {
+  checkUnshaped(config, given)
+  return shapeSpacedSigmas(config, table, spaceWithSigmas(config, table, count, given))
 }

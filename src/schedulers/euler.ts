@@ -4,6 +4,7 @@ import { computeAlphasCumprodForSigmas, NOISE_SCHEDULE_FIELDS, sigmasOf } from '
 import { linspaceFloat32 } from './number-ranges.ts'
 import type { StepAdjustments } from './scheduler.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
+import { checkUnshaped } from './sigma-schedules.ts'
 import { initialNoiseSigma, inputDivisorAt, moveAlongDerivative, predictOriginal } from './sigma-space.ts'
 import { createSigmaToTimestep } from './sigma-to-timestep.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
@@ -38,6 +39,7 @@ export const euler: SchedulerKind<typeof FIELDS> = {
         : laidOut.timesteps
 
       function layOut(given: readonly number[] | undefined): TimestepsAndSigmas {
+        checkUnshaped(config, given)
         const spaced = spaceWithSigmas(config, table, numInferenceSteps, given)
         const placed =
           config.interpolation_type === 'linear' ? spaced : { ...spaced, sigmas: logLinearSigmas(table, spaced.sigmas.length) }

@@ -11,8 +11,8 @@ export const FLOW_MATCH_FIELDS = {
   num_train_timesteps: integer(1000, 1),
   shift: number(1),
   use_dynamic_shifting: flag(false),
-  base_shift: optionalNumber(),
-  max_shift: optionalNumber(),
+  base_shift: number(0.5),
+  max_shift: number(1.15),
   base_image_seq_len: integer(256),
   max_image_seq_len: integer(4096),
   invert_sigmas: flag(false),
@@ -47,15 +47,31 @@ function startingSigmas(config: FlowMatchConfig, options: ScheduleOptions): numb
   const total = config.num_train_timesteps
   if (options.sigmas !== undefined) return options.sigmas.map(fround)
   if (options.timesteps !== undefined) return options.timesteps.map((timestep) => fround(fround(timestep) / total))
-  const [highest, lowest] = [1, fround(1 / total)].map((sigma) =>
-    config.use_dynamic_shifting ? sigma : staticShift(sigma, config.shift, fround),
-  )
-  return linspace(highest! * total, lowest! * total, options.numInferenceSteps).map((timestep) => timestep / total)
+  return evenSigmas(total, config.use_dynamic_shifting ? 1 : config.shift, options.numInferenceSteps)
+}
+
+/** Even levels between the ends of the training schedule, which is shifted once already. */
+function evenSigmas(total: number, shift: number, count: number): number[] {
+  const highest = staticShift(1, shift, fround)
+  const lowest = staticShift(fround(1 / total), shift, fround)
+  return linspace(highest * total, lowest * total, count).map((timestep) => timestep / total)
+}
+
+/** Levels of a static shift: even between the ends of the shifted training schedule, then shifted (again, as the reference does). */
+export function spaceFlowSigmas(total: number, shift: number, count: number): number[] {
+  return evenSigmas(total, shift, count).map((sigma) => shiftFlowSigma(sigma, shift))
 }
 
 type Rounding = (value: number) => number
 
-function shiftSigma(config: FlowMatchConfig, mu: number | undefined, sigma: number, round: Rounding): number {
+export interface ShiftConfig {
+  readonly shift: number
+  readonly use_dynamic_shifting: boolean
+  readonly time_shift_type: 'exponential' | 'linear'
+}
+
+/** One level, shifted as configured: by a constant, or by the picture's `mu`. */
+export function shiftSigma(config: ShiftConfig, mu: number | undefined, sigma: number, round: Rounding): number {
   if (!config.use_dynamic_shifting) return staticShift(sigma, config.shift, round)
   if (mu === undefined) {
     throw new DiffgentorError('invalid_request', 'This model shifts its schedule by the picture size; a shift mu is needed.', {
@@ -72,7 +88,7 @@ function staticShift(sigma: number, shift: number, round: Rounding): number {
 }
 
 /** Stretches the levels so that the last one is `terminal`. */
-function stretchToTerminal(sigmas: readonly number[], terminal: number, round: Rounding): number[] {
+export function stretchToTerminal(sigmas: readonly number[], terminal: number, round: Rounding): number[] {
   const factor = round(round(1 - sigmas.at(-1)!) / (1 - terminal))
   return sigmas.map((sigma) => round(1 - round(round(1 - sigma) / factor)))
 }

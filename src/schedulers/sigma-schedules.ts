@@ -24,6 +24,15 @@ export function sigmaShapeOf(config: ConfigOf<typeof SIGMA_SHAPE_FIELDS>): Sigma
   })
 }
 
+/** Refuses custom timesteps where the levels have a shape of their own. */
+export function checkUnshaped(config: ConfigOf<typeof SIGMA_SHAPE_FIELDS>, timesteps: readonly number[] | undefined): void {
+  const shape = sigmaShapeOf(config)
+  if (shape === undefined || timesteps === undefined) return
+  throw new DiffgentorError('invalid_request', `Custom timesteps cannot be combined with use_${shape}_sigmas.`, {
+    field: 'timesteps',
+  })
+}
+
 /** `count` noise levels from `highest` down to `lowest`, in double. */
 export function shapeSigmas(shape: SigmaShape, highest: number, lowest: number, count: number): number[] {
   switch (shape) {

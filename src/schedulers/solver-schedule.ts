@@ -13,7 +13,8 @@ export const SOLVER_SIGMA_FIELDS = {
   flow_shift: number(1),
 }
 
-export type SolverSigmaConfig = ConfigOf<typeof SOLVER_SIGMA_FIELDS> & NoiseScheduleConfig
+export type SolverSigmaConfig = ConfigOf<typeof SOLVER_SIGMA_FIELDS> &
+  NoiseScheduleConfig & { readonly sigma_min?: number | null; readonly sigma_max?: number | null }
 
 export interface SolverTable {
   /** Noise levels of every training timestep, rising. */
@@ -37,14 +38,17 @@ export function spaceSolverSigmas(
   config: SolverSigmaConfig,
   table: SolverTable,
   count: number,
+  roundsKarras: boolean,
   spaced: () => readonly number[],
 ): SolverSpacing {
   const shape = sigmaShapeOf(config)
   if (shape !== undefined) {
-    const sigmas = shapeSigmas(shape, table.sigmas.at(-1)!, table.sigmas[0]!, count)
-    // Only Karras' timesteps are rounded in the reference, and not those of a cosine schedule; the rest is cut off.
-    const rounds = shape === 'karras' && config.beta_schedule !== 'squaredcos_cap_v2'
-    return { sigmas, timesteps: sigmas.map(table.timestepOf).map(rounds ? roundHalfToEven : Math.trunc) }
+    const sigmas = shapeSigmas(shape, config.sigma_max ?? table.sigmas.at(-1)!, config.sigma_min ?? table.sigmas[0]!, count)
+    // Only Karras' timesteps are rounded in the reference; the others are cut off.
+    return {
+      sigmas,
+      timesteps: sigmas.map(table.timestepOf).map(shape === 'karras' && roundsKarras ? roundHalfToEven : Math.trunc),
+    }
   }
   if (config.use_flow_sigmas) {
     const sigmas = solverFlowSigmas(config.num_train_timesteps, count, config.flow_shift)
@@ -55,12 +59,11 @@ export function spaceSolverSigmas(
 }
 
 /** Levels evenly spaced in their logarithm over the whole table (Lu et al., DPM-Solver, 2022). */
-export function spaceLuSigmas(config: SolverSigmaConfig, table: SolverTable, count: number): SolverSpacing {
+export function spaceLuSigmas(table: SolverTable, count: number, roundsTimesteps: boolean): SolverSpacing {
   const highest = fround(Math.log(table.sigmas.at(-1)!))
   const lowest = fround(Math.log(table.sigmas[0]!))
   const sigmas = linspace(0, 1, count).map((position) => Math.exp(highest + position * (lowest - highest)))
-  const round = config.beta_schedule === 'squaredcos_cap_v2' ? Math.trunc : roundHalfToEven
-  return { sigmas, timesteps: sigmas.map(table.timestepOf).map(round) }
+  return { sigmas, timesteps: sigmas.map(table.timestepOf).map(roundsTimesteps ? roundHalfToEven : Math.trunc) }
 }
 
 export const finalSigmasType = () => choice('zero', ['zero', 'sigma_min'])

@@ -66,6 +66,20 @@ export function checkStepCount(count: number, total: number): void {
   if (count > total) throw tooManySteps(count, total)
 }
 
+/** Custom timesteps of the classes that index the training schedule by them: falling whole numbers below `total`. */
+export function checkGivenTimesteps(timesteps: readonly number[], total: number): readonly number[] {
+  const falls = timesteps.every((timestep, index) => index === 0 || timestep < timesteps[index - 1]!)
+  const fits = timesteps.every((timestep) => Number.isInteger(timestep) && timestep >= 0 && timestep < total)
+  if (falls && fits) return timesteps
+  throw new DiffgentorError(
+    'invalid_request',
+    `Custom timesteps are falling whole numbers below ${total}, not ${timesteps.join(', ')}.`,
+    {
+      field: 'timesteps',
+    },
+  )
+}
+
 function tooManySteps(count: number, total: number): DiffgentorError {
   return new DiffgentorError(
     'invalid_request',

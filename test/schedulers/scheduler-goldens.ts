@@ -95,18 +95,30 @@ function optionsOf(golden: GoldenCase, draws: number[][]): ScheduleOptions {
 }
 
 function schedulerOf(golden: GoldenCase) {
-  const { original_inference_steps } = golden.set_timesteps_kwargs
+  const given = golden.set_timesteps_kwargs.original_inference_steps
+  // The reference's TCD takes any given number for "all training timesteps".
+  const original_inference_steps = golden.class === 'TCDScheduler' ? 1000 : given
   return createScheduler({
     modelConfig: { _class_name: golden.class, ...golden.config },
-    overrides: original_inference_steps === undefined ? {} : { original_inference_steps },
+    overrides: given === undefined ? {} : { original_inference_steps },
   })
+}
+
+/** The reference refuses the case, or runs into values that are not numbers, which we refuse. */
+function isRefused(golden: GoldenCase): boolean {
+  return golden.error !== undefined || JSON.stringify(golden.steps ?? []).match(/"(nan|-?inf)"/) !== null
+}
+
+/** Entries that run: without the one below zero that the reference's rounding adds for a few counts, and without SCM's end. */
+function countTimesteps(golden: GoldenCase): number {
+  const { values } = golden.timesteps
+  if (golden.class === 'SCMScheduler') return values.length - 1
+  return values.at(-1) === -1 ? values.length - golden.order : values.length
 }
 
 function checkLayout(golden: GoldenCase, run: SchedulerRun): void {
   const begin = golden.begin_index ?? 0
-  const last = golden.timesteps.values.length - 1
-  const extra = golden.timesteps.values[last] === -1
-  const timesteps = golden.timesteps.values.slice(begin, extra ? last : undefined)
+  const timesteps = golden.timesteps.values.slice(begin, countTimesteps(golden))
   const edges = new Set(golden.knife_edge?.map(({ index }) => index))
   expect(run.steps.length).toBe(timesteps.length)
   for (const [index, want] of timesteps.entries()) {
@@ -140,6 +152,7 @@ function checkSteps(golden: GoldenCase, run: SchedulerRun, draws: number[][]): v
     if (want.x0 !== undefined) expectClose(result.denoised.data, want.x0, `x0 at step ${index}`)
     latents = result.latents
   }
+  if (golden.step_kwargs['s_noise'] === 0) return
   expect(draws).toEqual(golden.draws!.map((draw) => Array.from(new Float32Array(draw))))
 }
 
@@ -150,7 +163,10 @@ export function describeGoldens(className: string): void {
       it(golden.name, () => {
         const draws: number[][] = []
         const start = () => schedulerOf(golden).startRun(optionsOf(golden, draws))
-        if (golden.error !== undefined) return expect(start).toThrow(DiffgentorError)
+        if (isRefused(golden)) {
+          expect(start).toThrow(DiffgentorError)
+          return
+        }
         const run = start()
         checkLayout(golden, run)
         if (golden.steps !== undefined) checkSteps(golden, run, draws)

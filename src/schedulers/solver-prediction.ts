@@ -1,16 +1,12 @@
 import { type ThresholdingConfig, thresholdSample } from './clipping.ts'
 import type { PredictionType } from './scheduler.ts'
+import type { StepInput } from './scheduler-kind.ts'
 import type { SolverLevel } from './solver-levels.ts'
 
 const { fround } = Math
 
 /** The clean picture by a prediction at a level; every array operation is rounded to float32 as in torch. */
-export function pictureOf(
-  type: PredictionType,
-  prediction: Float32Array,
-  latents: Float32Array,
-  level: SolverLevel,
-): Float32Array {
+function pictureOf(type: PredictionType, prediction: Float32Array, latents: Float32Array, level: SolverLevel): Float32Array {
   const { alpha, sigma } = level
   switch (type) {
     case 'epsilon':
@@ -25,15 +21,13 @@ export function pictureOf(
 }
 
 /** The noise by a prediction at a level. */
-export function noiseOf(type: PredictionType, prediction: Float32Array, latents: Float32Array, level: SolverLevel): Float32Array {
+function noiseOf(type: PredictionType, prediction: Float32Array, latents: Float32Array, level: SolverLevel): Float32Array {
   const { alpha, sigma } = level
   switch (type) {
     case 'epsilon':
       return prediction.slice(0, latents.length)
     case 'v_prediction':
       return latents.map((value, i) => fround(alpha * prediction[i]!) + fround(sigma * value))
-    case 'flow_prediction':
-      return latents.map((value, i) => value + fround(fround(1 - sigma) * prediction[i]!))
     default:
       return noiseBeside(prediction, latents, level)
   }
@@ -50,27 +44,27 @@ export interface SolverPrediction {
   readonly denoised: Float32Array
 }
 
-/** Converts a prediction to what the solver integrates, with dynamic thresholding where configured. */
-export function convertPrediction(
+/** Converts a prediction to the picture, with dynamic thresholding where configured. */
+export function convertToPicture(
   type: PredictionType,
-  solvesForPicture: boolean,
-  prediction: Float32Array,
-  latents: Float32Array,
+  { prediction, latents }: Pick<StepInput, 'prediction' | 'latents'>,
   level: SolverLevel,
   config: ThresholdingConfig,
 ): SolverPrediction {
-  if (solvesForPicture) {
-    const picture = pictureOf(type, prediction, latents, level)
-    if (config.thresholding) thresholdSample(picture, config)
-    return { output: picture, denoised: picture }
-  }
+  const picture = pictureOf(type, prediction, latents, level)
+  if (config.thresholding) thresholdSample(picture, config)
+  return { output: picture, denoised: picture }
+}
+
+/** Converts a prediction to the noise; thresholding goes by way of the picture. */
+export function convertToNoise(
+  type: PredictionType,
+  { prediction, latents }: Pick<StepInput, 'prediction' | 'latents'>,
+  level: SolverLevel,
+  config: ThresholdingConfig,
+): SolverPrediction {
   const noise = noiseOf(type, prediction, latents, level)
-  const picture = pictureOf(
-    type === 'flow_prediction' ? type : 'epsilon',
-    type === 'flow_prediction' ? prediction : noise,
-    latents,
-    level,
-  )
+  const picture = pictureOf('epsilon', noise, latents, level)
   if (!config.thresholding) return { output: noise, denoised: picture }
   thresholdSample(picture, config)
   return { output: noiseBeside(picture, latents, level), denoised: picture }
