@@ -48,10 +48,9 @@ export class Budget {
     return this.#reserved / UNITS
   }
 
-  /** Takes in what a ledger holds: its costs, and pictures without one at the price of one picture. */
-  begin({ costUsd, images }: { costUsd: number; images: number }): void {
-    const each = this.#priceOf({ prompt: '', numImages: 1 }) ?? 0
-    this.#spent += toUnits(costUsd) + images * toUnits(each)
+  /** Takes in what earlier runs spent, in US dollars. */
+  begin(spentUsd: number): void {
+    this.#spent += toUnits(spentUsd)
   }
 
   /** Sets the most that a request can cost aside; throws `budget_exhausted` when it could pass the budget. */

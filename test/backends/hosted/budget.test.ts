@@ -71,10 +71,11 @@ describe('a budget', () => {
 
   it('counts what earlier runs spent', () => {
     const budget = createBudget({ price: 0.5, budget: 2, spentSoFar: 0.5 })
-    budget.begin({ costUsd: 0.5, images: 1 })
-    expect(budget.spentUsd).toBe(1.5)
+    budget.begin(0.5)
+    expect(budget.spentUsd).toBe(1)
     budget.reserve(request)
-    expect(() => budget.reserve(request)).toThrow('$1.50 are spent and $0.50 are reserved')
+    budget.reserve(request)
+    expect(() => budget.reserve(request)).toThrow('$1.00 are spent and $1.00 are reserved')
   })
 
   it('takes the price of the user over what the provider reports', () => {
