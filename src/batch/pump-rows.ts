@@ -36,7 +36,7 @@ export class RowPump {
     const claimsNames = claims !== undefined && isFirst
     const from = claimsNames ? 0 : states.nextToDo(0)
     if (from === undefined) return
-    const wants = claimsNames ? undefined : (_: number, position: number) => states.isToDo(position)
+    const wants = claimsNames ? undefined : (position: number) => states.isToDo(position)
     for await (const row of dataset.rows({ from, wants })) {
       if (run.control.draining.aborted) break
       if (row.position >= states.size) break

@@ -39,7 +39,7 @@ export async function writeResultsTable(path: string, { dataset, ledger, folder,
 /** Writes the contact sheet over all finished rows; returns the page's path. */
 export async function writeSheet({ dataset, ledger, folder }: TableFacts, promptOf: (row: Row) => string): Promise<string> {
   async function* listPictures(): AsyncGenerator<SheetEntry> {
-    const wants = (_: number, position: number) => position < ledger.states.size && ledger.states.get(position) !== 'pending'
+    const wants = (position: number) => position < ledger.states.size && ledger.states.get(position) !== 'pending'
     for await (const row of dataset.rows({ wants })) {
       const entry = ledger.read(row.position)
       if (!entry || !isFinished(entry)) continue

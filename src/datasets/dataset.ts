@@ -26,8 +26,8 @@ export interface Fingerprint {
 export interface RowOptions {
   /** Position of the first row. Default 0. */
   from?: number | undefined
-  /** Passes over the rows for which it is false, before they are parsed. Default: every row is wanted. */
-  wants?: ((index: number, position: number) => boolean) | undefined
+  /** Passes over the positions for which it is false, before the rows are parsed. Default: every row is wanted. */
+  wants?: ((position: number) => boolean) | undefined
   signal?: AbortSignal | undefined
 }
 

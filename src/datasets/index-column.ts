@@ -5,7 +5,11 @@ export const INDEX_COLUMNS = ['index', 'id'] as const
 
 /** The column that gives the index, if one of them does. */
 export function findIndexColumn(columns: readonly string[]): string | undefined {
-  return INDEX_COLUMNS.find((name) => columns.includes(name))
+  for (const name of INDEX_COLUMNS) {
+    const column = columns.find((candidate) => candidate.trim().toLowerCase() === name)
+    if (column !== undefined) return column
+  }
+  return undefined
 }
 
 /** A cell as an index: a whole number from 0, also written `7.0`. Anything else is undefined, and the row's position counts. */

@@ -93,12 +93,12 @@ class ParquetDataset implements Dataset {
     from: number,
     wants: RowOptions['wants'],
   ): AsyncGenerator<Row> {
-    const indexes = await this.#readIndexes(file, window, first)
     const wanted: number[] = []
     for (let row = Math.max(window.start, from - first); row < window.end; row += 1) {
-      if (!wants || wants(indexes(row), first + row)) wanted.push(row)
+      if (!wants || wants(first + row)) wanted.push(row)
     }
     if (wanted.length === 0) return
+    const indexes = await this.#readIndexes(file, window, first)
     const read = await file.readValues(window).catch((error: unknown) => error as Error)
     for (const row of wanted) {
       const place = `row ${row} of ${file.name}`

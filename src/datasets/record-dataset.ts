@@ -81,7 +81,7 @@ class RecordDataset implements Dataset {
     const count = batch.spans.starts.length
     let chosen: number[] = []
     for (let at = Math.max(0, from - firstPosition); at < count; at += 1) {
-      if (wants && !wants(this.#readIndex(batch, at, firstPosition + at), firstPosition + at)) continue
+      if (wants && !wants(firstPosition + at)) continue
       if (chosen.push(at) < PARSED_TOGETHER) continue
       yield* this.#parseRows(batch, chosen, firstPosition)
       chosen = []

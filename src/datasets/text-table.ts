@@ -6,12 +6,8 @@ const WRITE_CHARACTERS = 256 * 1024
 
 /** Writes rows as CSV with a header (RFC 4180, `\n` line ends, UTF-8) and flushes the file to the disk. */
 export async function writeCsvTable(path: string, columns: readonly string[], rows: AsyncIterable<RowValues>): Promise<void> {
-  await writeLines(path, listCsvLines(columns, rows))
-}
-
-async function* listCsvLines(columns: readonly string[], rows: AsyncIterable<RowValues>): AsyncGenerator<string> {
-  yield columns.map(quoteField).join(',')
-  for await (const values of rows) yield columns.map((column) => quoteField(toCellText(values[column]))).join(',')
+  const header = columns.map(quoteField).join(',')
+  await writeLines(path, header, rows, (values) => columns.map((column) => quoteField(toCellText(values[column]))).join(','))
 }
 
 function quoteField(text: string): string {
@@ -20,18 +16,19 @@ function quoteField(text: string): string {
 
 /** Writes rows as one JSON object a line and flushes the file to the disk. */
 export async function writeJsonlTable(path: string, rows: AsyncIterable<RowValues>): Promise<void> {
-  await writeLines(path, listJsonLines(rows))
+  await writeLines(path, undefined, rows, toJsonText)
 }
 
-async function* listJsonLines(rows: AsyncIterable<RowValues>): AsyncGenerator<string> {
-  for await (const values of rows) yield toJsonText(values)
-}
-
-async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
+async function writeLines(
+  path: string,
+  header: string | undefined,
+  rows: AsyncIterable<RowValues>,
+  toLine: (values: RowValues) => string,
+): Promise<void> {
   await using file = await open(path, 'w')
-  let pending = ''
-  for await (const line of lines) {
-    pending += `${line}\n`
+  let pending = header === undefined ? '' : `${header}\n`
+  for await (const values of rows) {
+    pending += `${toLine(values)}\n`
     if (pending.length < WRITE_CHARACTERS) continue
     await file.appendFile(pending)
     pending = ''

@@ -56,7 +56,8 @@ async function writeTable({ dataset, lookUp, path, part, signal }: WriteResultsO
 
 async function* readResults(dataset: Dataset, lookUp: LookUpResult, signal: AbortSignal | undefined): AsyncGenerator<RowValues> {
   for await (const row of dataset.rows({ signal })) {
-    const entry = await lookUp(row)
+    const found = lookUp(row)
+    const entry = found instanceof Promise ? await found : found
     if (entry) yield toResultValues(row, entry)
   }
 }

@@ -33,7 +33,7 @@ describe('the index of a row', () => {
 
   it('of a ragged line is still the one that stands there', async () => {
     await using dataset = await openContent(folder, 'csv', 'prompt,id\n"a, ""fox""",5\nan owl,6,too much\n')
-    const rows = await collect(dataset.rows({ wants: (index) => index === 6 }))
+    const rows = await collect(dataset.rows({ wants: (position) => position === 1 }))
     expect(rows.map(({ index, error }) => [index, error?.code])).toEqual([[6, 'invalid_row']])
   })
 })

@@ -61,7 +61,7 @@ describe('Parquet files', () => {
     await writeNumbers(join(parts, 'a.parquet'), 0, 25)
     await using dataset = await openDataset({ source: parts, kind: 't2i' })
     expect(await dataset.countRows()).toBe(40)
-    const rows = await collect(dataset.rows({ from: 22, wants: (index) => index % 2 === 0 }))
+    const rows = await collect(dataset.rows({ from: 22, wants: (position) => position % 2 === 0 }))
     expect(rows.map(({ position }) => position)).toEqual([22, 24, 26, 28, 30, 32, 34, 36, 38])
     expect(rows[2]).toMatchObject({ place: 'row 1 of b.parquet', values: { id: 26, prompt: 'prompt 26' } })
     expect(await dataset.findDuplicateIndexes()).toEqual([])

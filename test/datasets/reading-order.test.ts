@@ -35,7 +35,7 @@ describe.each(Object.entries(WRITERS))('%s', (format, write) => {
 
   it('passes over rows that are not wanted', async () => {
     await using dataset = await openContent(folder, format, write(prompts))
-    const wanted = await collect(dataset.rows({ from: 5, wants: (index, position) => index === position && index % 1000 === 3 }))
+    const wanted = await collect(dataset.rows({ from: 5, wants: (position) => position % 1000 === 3 }))
     expect(wanted.map(({ position }) => position)).toEqual(Array.from({ length: 19 }, (_, at) => 1003 + at * 1000))
   })
 
