@@ -38,6 +38,13 @@ export class OnnxTensor {
     return tensor
   }
 
+  /** A copy under another name. Its data must have come along with the proto. */
+  rename(name: string): OnnxTensor {
+    const message = ProtoMessage.decode(this.message.encode())
+    message.setText(TENSOR.name, name)
+    return new OnnxTensor(message)
+  }
+
   get name(): string {
     return this.message.text(TENSOR.name)
   }

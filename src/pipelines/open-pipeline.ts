@@ -1,5 +1,6 @@
 import { providersByName, providersForDevice, type SessionOptions } from '../onnx-runtime/index.ts'
 import { AdapterPlanner } from './adapters/adapter-planner.ts'
+import { withFusedAttention } from './adapters/graph-changes.ts'
 import { DiffusionPipeline } from './diffusion-pipeline.ts'
 import { inspectModel } from './folder/inspect-model.ts'
 import { GraphStore } from './graphs/graph-store.ts'
@@ -13,14 +14,18 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const isCpu = session.executionProviders?.[0]?.name === 'cpu'
   const { folder, modelType, dtype } = options
   const facts = await inspectModel(folder, { modelType, dtype, device: isCpu ? 'cpu' : 'gpu' })
-  const store = new GraphStore({ session, offload: options.cpuOffload ?? false })
+  const store = new GraphStore({
+    session,
+    offload: options.cpuOffload ?? false,
+    resolve: isCpu ? async (file, session) => ({ source: await withFusedAttention(file), session }) : undefined,
+  })
   const vae = new Vae({
     config: facts.vae,
     store,
     decoder: facts.signatures.get('vae_decoder')!,
     encoder: facts.signatures.get('vae_encoder'),
   })
-  const adapters = new AdapterPlanner({ graphs: facts.folder.graphs, cacheFolder: options.cacheFolder })
+  const adapters = new AdapterPlanner({ graphs: facts.folder.graphs, cacheFolder: options.cacheFolder, fusesAttention: isCpu })
   return new DiffusionPipeline({ facts, store, vae, adapters, prompts: new PromptEncoder(facts, store) })
 }
 

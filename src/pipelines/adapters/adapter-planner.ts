@@ -7,7 +7,7 @@ import type { ComponentName } from '../folder/graph-files.ts'
 import type { GraphVariant } from '../graphs/graph-variant.ts'
 import { countSkippableLayers } from './clip-skip.ts'
 import { findTokenTable } from './extra-tokens.ts'
-import { makeVariant } from './graph-changes.ts'
+import { type GraphChangeOptions, makeVariant } from './graph-changes.ts'
 import { type LoraFile, readLoraFile } from './lora-file.ts'
 import { type ChosenLora, type LoraPlan, planLoras } from './lora-plan.ts'
 import { findModuleSites } from './module-sites.ts'
@@ -15,11 +15,9 @@ import { RecentFiles } from './recent-files.ts'
 import { countVectors, expandTokens, type LearnedToken, readLearnedToken } from './textual-inversion.ts'
 import { type EncoderTokens, planTokens } from './token-plan.ts'
 
-export interface AdapterPlannerOptions {
+export interface AdapterPlannerOptions extends GraphChangeOptions {
   /** The model's graphs. */
   graphs: ReadonlyMap<ComponentName, string>
-  /** Where weights with merged LoRAs are kept; absent: in memory only. */
-  cacheFolder?: string | undefined
 }
 
 /** LoRA files are large, and plans hold their matrices once more in the form that graphs are fed. */
@@ -37,14 +35,14 @@ const LORA_COMPONENTS = new Set<ComponentName>(['unet', 'transformer', 'text_enc
  */
 export class AdapterPlanner {
   readonly #graphs: ReadonlyMap<ComponentName, string>
-  readonly #cacheFolder: string | undefined
+  readonly #options: GraphChangeOptions
   readonly #models = new Map<ComponentName, Promise<OnnxModel>>()
   readonly #loras = new RecentFiles<LoraFile>(readLoraFile, HELD_FILES)
   readonly #plans = new Map<string, AdapterPlan>()
 
-  constructor({ graphs, cacheFolder }: AdapterPlannerOptions) {
+  constructor({ graphs, ...options }: AdapterPlannerOptions) {
     this.#graphs = graphs
-    this.#cacheFolder = cacheFolder
+    this.#options = options
   }
 
   /** Rejects when an adapter cannot be read or does not belong to the model. */
@@ -85,7 +83,7 @@ export class AdapterPlanner {
         clipSkip: skipping.includes(component),
         tokens: tokens.get(component),
       }
-      const variant = makeVariant(change, this.#cacheFolder)
+      const variant = makeVariant(change, this.#options)
       if (variant !== undefined) variants.set(component, variant)
     }
     const counts = countVectors(learned)

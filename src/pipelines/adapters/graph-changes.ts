@@ -5,11 +5,12 @@ import { checkExternalData } from '../../onnx-proto/external-data.ts'
 import { describeGraph } from '../../onnx-proto/graph-signature.ts'
 import { OnnxModel } from '../../onnx-proto/onnx-model.ts'
 import { encodePatched } from '../../onnx-proto/patched-proto.ts'
-import type { PatchedGraph } from '../../onnx-runtime/index.ts'
+import type { GraphSource, PatchedGraph } from '../../onnx-runtime/index.ts'
 import type { GraphVariant } from '../graphs/graph-variant.ts'
 import { branchFeeds } from './branch-feeds.ts'
 import { addClipSkipOutputs } from './clip-skip.ts'
 import { addExtraTokens, EXTRA_TOKENS_INPUT } from './extra-tokens.ts'
+import { fuseAttention } from './fuse-attention.ts'
 import type { SitePlan } from './lora-plan.ts'
 import { addLowRankBranches } from './low-rank-branches.ts'
 import { mergeLoras } from './merge-loras.ts'
@@ -26,8 +27,15 @@ export interface GraphChanges {
   tokens: EncoderTokens | undefined
 }
 
+export interface GraphChangeOptions {
+  /** Where weights with merged LoRAs are kept; absent: in memory only. */
+  cacheFolder?: string | undefined
+  /** Whether attention is fused as well, as `withFusedAttention` does. */
+  fusesAttention: boolean
+}
+
 /** The graph with its changes, or undefined when there are none. Weights of low-rank updates and token vectors are fed, so they are not part of its key. */
-export function makeVariant(changes: GraphChanges, cacheFolder: string | undefined): GraphVariant | undefined {
+export function makeVariant(changes: GraphChanges, options: GraphChangeOptions): GraphVariant | undefined {
   const { sites, clipSkip, tokens } = changes
   if (sites.length === 0 && !clipSkip && tokens === undefined) return undefined
   const branched = sites.filter((plan) => plan.branched.length > 0).map(({ site }) => site.path)
@@ -40,7 +48,15 @@ export function makeVariant(changes: GraphChanges, cacheFolder: string | undefin
     plan.branched.map(({ weight, version, lora }) => [plan.site.path, lora.module, version, weight]),
   )
   const identity = hash([key, fed, tokens && [...new Float32Array(tokens.vectors.data)]])
-  return { key, identity, feeds, build: (file) => buildChangedGraph(file, changes, hash(merged), cacheFolder) }
+  return { key, identity, feeds, build: (file) => buildChangedGraph(file, changes, hash(merged), options) }
+}
+
+/** A stored graph with fused attention, or its own path where nothing can be fused. */
+export async function withFusedAttention(file: string): Promise<GraphSource> {
+  const model = await OnnxModel.read(file)
+  if ((await fuseAttention(model)) === 0) return file
+  await checkExternalData(dirname(file), describeGraph(model, file))
+  return await finish(model, file)
 }
 
 /** Reads a stored graph and changes it. Its weights stay on disk where they are. */
@@ -48,10 +64,11 @@ async function buildChangedGraph(
   file: string,
   changes: GraphChanges,
   mergeKey: string,
-  cacheFolder: string | undefined,
+  { cacheFolder, fusesAttention }: GraphChangeOptions,
 ): Promise<PatchedGraph> {
   const model = await OnnxModel.read(file)
   const dataFiles = await checkExternalData(dirname(file), describeGraph(model, file))
+  if (fusesAttention) await fuseAttention(model)
   const sites = new Map(findModuleSites(model).map((site) => [site.path, site]))
   const plans = changes.sites.map((plan) => ({ ...plan, site: sites.get(plan.site.path) ?? plan.site }))
   await mergeLoras(
@@ -65,6 +82,10 @@ async function buildChangedGraph(
   )
   if (changes.clipSkip) addClipSkipOutputs(model)
   if (changes.tokens) addExtraTokens(model)
+  return await finish(model, file)
+}
+
+async function finish(model: OnnxModel, file: string): Promise<PatchedGraph> {
   return { ...(await encodePatched(model)), label: file.split(/[/\\]/).slice(-2).join('/') }
 }
 
