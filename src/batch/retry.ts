@@ -30,14 +30,19 @@ export type Verdict =
 
 /** For hosted models `--api_max_retries`, then `--max_retries`, then the provider's variable, then 5; for local ones `--max_retries`, then 3. */
 export function choosePolicy(backend: ImageBackend, settings: BatchSettings): RetryPolicy {
-  const delayMs = settings.retryDelay * 1000
+  const pool = poolSettings(backend.name, settings)
+  const delayMs = (settings.retryDelay ?? pool.retryDelay ?? 1) * 1000
   if (!backend.capabilities.paid) return { maxRetries: settings.maxRetries ?? 3, delayMs }
-  return { maxRetries: settings.apiMaxRetries ?? settings.maxRetries ?? poolRetries(backend.name, settings) ?? 5, delayMs }
+  return { maxRetries: settings.apiMaxRetries ?? settings.maxRetries ?? pool.maxRetries ?? 5, delayMs }
 }
 
-function poolRetries(name: string, { openaiMaxRetries, geminiMaxRetries }: BatchSettings): number | undefined {
-  if (name === 'openai') return openaiMaxRetries
-  return name === 'google_genai' ? geminiMaxRetries : undefined
+/** What the provider's own variables say. */
+function poolSettings(
+  name: string,
+  settings: BatchSettings,
+): { maxRetries?: number | undefined; retryDelay?: number | undefined } {
+  if (name === 'openai') return { maxRetries: settings.openaiMaxRetries, retryDelay: settings.openaiRetryDelay }
+  return name === 'google_genai' ? { maxRetries: settings.geminiMaxRetries, retryDelay: settings.geminiRetryDelay } : {}
 }
 
 /** Whether every other row would fail the same way, or would have to wait too long. */

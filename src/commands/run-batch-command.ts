@@ -1,3 +1,4 @@
+import { openBudget } from '../backends/hosted/estimate-run.ts'
 import { BackendRegistry } from '../backends/registry.ts'
 import type { BatchEvent } from '../batch/batch-events.ts'
 import { formatLedgerLine } from '../batch/ledger-entry.ts'
@@ -7,6 +8,7 @@ import type { BatchSettings } from '../config/settings.ts'
 import { VERSION } from '../config/version.ts'
 import type { ImageBackend } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
+import { createPromptEnhancer } from '../prompt-enhancement/prompt-enhancer.ts'
 import type { CommandContext } from './command.ts'
 import { describeSummary } from './end-table.ts'
 import { openRows } from './open-rows.ts'
@@ -33,6 +35,7 @@ export async function runBatchCommand(
   await using dataset = await openRows(kind, settings, terminal)
   await using backend = await new BackendRegistry().open(settings)
   refuseUnable(kind, backend)
+  await using enhancer = createPromptEnhancer(settings)
   using display = createProgressDisplay({
     terminal,
     hideProgress: !settings.progress,
@@ -41,6 +44,7 @@ export async function runBatchCommand(
     lineIntervalMs: settings.progressInterval * 1000,
   })
   using stopRequest = watchStopSignals(terminal.stdout, display.tell)
+  if (!settings.quiet) for (const warning of findIdleSettings(settings, backend)) display.tell(`Warning: ${warning}`)
   const onEvent = (event: BatchEvent) => {
     display.show(event)
     if (settings.json && event.type === 'row-end') terminal.stdout.write(formatLedgerLine(event.entry))
@@ -54,6 +58,8 @@ export async function runBatchCommand(
     drain: stopRequest.drain,
     signal: stopRequest.stop,
     onEvent,
+    gate: backend.capabilities.paid ? openBudget(backend.modelId, settings) : undefined,
+    enhancePrompt: enhancer?.enhance,
   })
   if (!settings.quiet) terminal.stderr.write(describeSummary(summary))
   setExitCode(summary.interrupted ? (stopRequest.exitCode ?? 1) : summary.exitCode)
@@ -73,6 +79,17 @@ function refuseUnable(kind: BatchKind, { capabilities, modelId }: ImageBackend):
       `The model ${modelId} only draws from text; use diffgentor t2i, or choose another model.`,
     )
   }
+}
+
+/** Sentences about settings that this backend gives no work to. */
+function findIdleSettings(settings: BatchSettings, { capabilities, name }: ImageBackend): string[] {
+  const warnings: string[] = []
+  if (settings.numProcesses > 1)
+    warnings.push('--num_processes has no effect: one process keeps any number of requests in flight.')
+  if (capabilities.paid) return warnings
+  if (settings.budget !== undefined) warnings.push(`--budget has no effect: the backend ${name} costs nothing.`)
+  if (settings.rpm !== undefined) warnings.push(`--rpm has no effect: the backend ${name} sends no requests.`)
+  return warnings
 }
 
 async function printConfig(kind: BatchKind, merged: MergedSettings<BatchSettings>): Promise<string> {

@@ -76,7 +76,7 @@ export class PromptEnhancer implements AsyncDisposable {
           await this.#record(request, { error: error.message })
           throw error
         }
-        await wait(error.retryAfterMs ?? this.#settings.retryDelay * 1000 * attempt, undefined, { signal })
+        await wait(error.retryAfterMs ?? (this.#settings.retryDelay ?? 1) * 1000 * attempt, undefined, { signal })
       }
     }
   }

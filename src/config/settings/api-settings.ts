@@ -20,9 +20,8 @@ export const apiSettings = {
   retry_delay: number({
     ...api,
     min: 0,
-    default: 1,
     placeholder: 'SECONDS',
-    describe: 'First pause before a repeat; doubles each time, with jitter',
+    describe: 'First pause before a repeat; doubles each time, with jitter; default 1',
   }),
   max_global_workers: integer({ ...api, min: 1, max: 10_000, default: 16, describe: 'Requests in flight at once' }),
   num_processes: integer({
