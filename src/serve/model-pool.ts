@@ -27,12 +27,19 @@ export class ModelPool {
   readonly #registry: BackendRegistry
   #slots: Slot[] = []
   #state: 'loading' | 'ready' | 'closed' = 'loading'
+  /** Resolves when every model is open and prepared; rejects when one cannot be. */
+  readonly ready: Promise<void>
+  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined
   /** Called when a model is unloaded for want of work. */
   onUnload: (model: ServedModel) => void = () => undefined
 
   constructor(settings: ServeSettings, registry: BackendRegistry) {
     this.#settings = settings
     this.#registry = registry
+    this.ready = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+    this.ready.catch(() => undefined)
   }
 
   get isReady(): boolean {
@@ -43,14 +50,19 @@ export class ModelPool {
     return this.#slots
   }
 
-  /** Opens every model. Faults in their configuration show here. */
-  async open(prepare: (model: ServedModel) => Promise<void> = async () => undefined): Promise<void> {
-    const names = this.#settings.modelName ?? [undefined]
-    const slots: Slot[] = []
-    for (const name of names) slots.push(await this.#openModel(name))
-    this.#slots = slots
-    for (const slot of slots) await prepare(slot)
-    if (this.#state === 'loading') this.#state = 'ready'
+  /** Opens every model, then prepares it. The outcome shows in `ready`. */
+  async open(prepare: (model: ServedModel) => Promise<void>): Promise<void> {
+    const { modelName: names } = this.#settings
+    try {
+      const slots: Slot[] = []
+      for (const name of names?.length ? names : [undefined]) slots.push(await this.#openModel(name))
+      this.#slots = slots
+      for (const slot of slots) await prepare(slot)
+      if (this.#state === 'loading') this.#state = 'ready'
+      this.#settle?.resolve()
+    } catch (error) {
+      this.#settle?.reject(error)
+    }
   }
 
   /** The model that a request names. Throws `not_ready` while models are loading and `model_not_found` for a name that must be known. */

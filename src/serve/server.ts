@@ -7,6 +7,7 @@ import type { ServeSettings } from '../config/settings.ts'
 import { DiffgentorError } from '../errors.ts'
 import { createFetcher, type Fetcher } from '../fetching/fetcher.ts'
 import { createApp } from './app.ts'
+import { Closing } from './closing.ts'
 import { chooseFamilies } from './families/index.ts'
 import { CallerLimits } from './http/caller-limits.ts'
 import { KeyRing } from './http/keys.ts'
@@ -86,6 +87,7 @@ async function createServices(
     metrics: new ServerMetrics(queue, models),
     log,
     limits: { maxBody: settings.maxBody * MEGABYTE, maxImage },
+    closing: new Closing(),
     startedAt: Math.floor(Date.now() / 1000),
   }
 }
@@ -93,17 +95,16 @@ async function createServices(
 function describeServer(server: Server, host: string, services: Services): RunningServer {
   const { port } = server.address() as AddressInfo
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  const ready = services.models.open(async (model) => {
+  void services.models.open(async (model) => {
     if (services.settings.warmup) await warmUp(services.models, model)
   })
-  ready.catch(() => undefined)
   return {
     url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`,
-    ready,
+    ready: services.models.ready,
     services,
     drain: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
-      await services.queue.close()
+      await Promise.all([services.closing.finish(), services.queue.close()])
       // Connections whose last answer is on its way become idle one by one.
       const sweeper = setInterval(() => server.closeIdleConnections(), 50)
       await closed
@@ -113,6 +114,7 @@ function describeServer(server: Server, host: string, services: Services): Runni
     stop: async () => {
       server.close()
       server.closeAllConnections()
+      await services.closing.stop()
       await closeServices(services)
     },
   }

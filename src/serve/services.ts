@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { ServeSettings } from '../config/settings.ts'
 import type { Fetcher } from '../fetching/fetcher.ts'
+import type { Closing } from './closing.ts'
 import type { BodyLimits } from './http/request-body.ts'
 import type { ImageStore } from './image-store.ts'
 import type { ServerMetrics } from './metrics.ts'
@@ -18,6 +19,7 @@ export interface Services {
   readonly metrics: ServerMetrics
   readonly log: Logger
   readonly limits: BodyLimits
+  readonly closing: Closing
   /** Unix seconds. */
   readonly startedAt: number
 }

@@ -1,11 +1,12 @@
 import { DiffgentorError } from '../../errors.ts'
 import { diffgentorFamily } from './diffgentor/index.ts'
 import type { Family } from './family.ts'
+import { jobsFamily } from './jobs/index.ts'
 import { openaiFamily } from './openai/index.ts'
 import { vllmFamily } from './vllm/index.ts'
 
 /** In the order of the documentation; the first route that fits answers. */
-const FAMILIES: readonly Family[] = [openaiFamily, vllmFamily, diffgentorFamily]
+const FAMILIES: readonly Family[] = [openaiFamily, vllmFamily, jobsFamily, diffgentorFamily]
 
 /** The families that `--families` asks for; all when it is absent. */
 export function chooseFamilies(wanted: readonly string[] | undefined): readonly Family[] {

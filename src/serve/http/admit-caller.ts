@@ -32,11 +32,13 @@ function identify(c: ServerContext, route: RouteSpec, keys: KeyRing): void {
   const address = c.env?.incoming?.socket.remoteAddress ?? '127.0.0.1'
   const isLocal = isLoopback(address.replace(/^::ffff:/, ''))
   c.set('caller', address)
+  c.set('hasKey', false)
   c.set('isAdmin', !keys.isOn && isLocal)
   if (route.access === 'public') return
   if (keys.isOn) {
     const grant = keys.check(c)
     c.set('caller', grant.caller)
+    c.set('hasKey', true)
     c.set('isAdmin', grant.isAdmin)
   }
   if (route.access !== 'admin' || c.get('isAdmin')) return

@@ -11,6 +11,8 @@ export interface ServerEnv {
     route: RouteSpec
     /** Which caller this is, for limits: a digest of the key, or the address. */
     caller: string
+    /** The caller showed a key. */
+    hasKey: boolean
     isAdmin: boolean
     /** Further facts for the access log. */
     facts: Record<string, unknown>

@@ -27,7 +27,8 @@ export async function readEditBody(services: Services, c: ServerContext): Promis
   return sortForm(await readForm(c, services.limits))
 }
 
-function sortForm({ fields, files }: FormBody): EditBody {
+/** Picks the pictures out of a form. */
+export function sortForm({ fields, files }: FormBody): EditBody {
   const images = files.filter((file) => IMAGE_FIELDS.includes(file.field)).map((file) => file.bytes)
   const mask = files.find((file) => file.field === 'mask')
   const maskImage = files.find((file) => file.field === 'mask_image')
