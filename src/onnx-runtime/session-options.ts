@@ -12,6 +12,11 @@ export interface SessionOptions {
   allowSpinning?: boolean | undefined
   /** Default `all`. */
   optimizationLevel?: 'disabled' | 'basic' | 'extended' | 'all' | undefined
+  /**
+   * Turn stored integer weights into floats at load. Otherwise the runtime may round activations to integers as well, which is neither what
+   * the graph says nor faster for image models. Default false.
+   */
+  dequantizeWeights?: boolean | undefined
   /** Write the optimized graph here, its weights beside it as `<name>.data`. */
   saveOptimizedAs?: string | undefined
 }
@@ -24,6 +29,7 @@ export function toRuntimeOptions(options: SessionOptions, source: GraphSource): 
     session['inter_op'] = { allow_spinning: '0' }
   }
   if (typeof source !== 'string') session['model_external_initializers_file_folder_path'] = source.dataFolder
+  if (options.dequantizeWeights) session['disable_quant_qdq'] = '1'
   if (options.saveOptimizedAs) {
     session['optimized_model_external_initializers_file_name'] = `${fileName(options.saveOptimizedAs)}.data`
     session['optimized_model_external_initializers_min_size_in_bytes'] = '1024'

@@ -1,5 +1,6 @@
 import type { CallContext } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
+import type { GraphSignature } from '../onnx-proto/graph-signature.ts'
 import type { DrawNoise } from '../schedulers/scheduler.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { VaeConfig } from './folder/vae-config.ts'
@@ -9,9 +10,9 @@ import { type EncodedPicture, VaeDecoder, VaeEncoder } from './graphs/vae-graphs
 export interface VaeOptions {
   config: VaeConfig
   store: GraphStore
-  decoderFile: string
+  decoder: GraphSignature
   /** Absent where the folder has no encoder. */
-  encoderFile: string | undefined
+  encoder: GraphSignature | undefined
 }
 
 /** A VAE: between pictures of −1 … 1 and the latents that the denoiser works on. */
@@ -57,15 +58,15 @@ export class Vae {
   }
 
   async #encoder(context: CallContext): Promise<VaeEncoder> {
-    const { encoderFile, store, config } = this.#options
-    if (!encoderFile) {
+    const { encoder, store, config } = this.#options
+    if (!encoder) {
       throw new DiffgentorError(
         'unsupported',
         'This model has no VAE encoder (vae_encoder/model.onnx), so it cannot edit pictures.',
       )
     }
     return await store.get({
-      file: encoderFile,
+      signature: encoder,
       name: 'vae_encoder',
       stage: 'vae',
       wrap: (session) => new VaeEncoder(session, config.latentChannels),
@@ -74,9 +75,9 @@ export class Vae {
   }
 
   async #decoder(context: CallContext): Promise<VaeDecoder> {
-    const { decoderFile, store } = this.#options
+    const { decoder, store } = this.#options
     return await store.get({
-      file: decoderFile,
+      signature: decoder,
       name: 'vae_decoder',
       stage: 'vae',
       wrap: (session) => new VaeDecoder(session),

@@ -11,7 +11,7 @@ export async function openDenoiser(
 ): Promise<Denoiser> {
   const variant = adapters.variants.get('unet')
   return await store.get({
-    file: facts.folder.graphs.get('unet')!,
+    signature: facts.signatures.get('unet')!,
     name: 'unet',
     stage: 'denoise',
     variant,

@@ -27,17 +27,23 @@ export interface GraphRequest<Graph> {
 }
 
 interface OpenGraph {
+  file: string
   session: OnnxSession
   graph: unknown
   stage: GraphStage
-  variantKey: string
   /** Names the feeds that the graph was wrapped with. */
   identity: string
 }
 
-/** Opens graphs when they are first needed, and holds one form of each in memory. */
+/** Requests that take turns with and without LoRAs then load nothing again. */
+const FORMS_HELD = 3
+/** Part of the free memory that further forms of a graph may take. */
+const SPARE_SHARE = 0.5
+
+/** Opens graphs when they are first needed. Of each graph it holds the form used last, and a few more as long as there is plenty of memory. */
 export class GraphStore implements AsyncDisposable {
   readonly #options: GraphStoreOptions
+  /** By file and variant, the one used last at the end. */
   readonly #open = new Map<string, OpenGraph>()
   #closedMs = 0
 
@@ -50,31 +56,39 @@ export class GraphStore implements AsyncDisposable {
     return [...this.#open.values()].reduce((sum, { session }) => sum + session.runtimeMs, this.#closedMs)
   }
 
-  /** The graph in the form wanted; another form of the same file leaves memory first. */
+  /** The graph in the form wanted. */
   async get<Graph>({ signature, name, stage, variant, wrap, context }: GraphRequest<Graph>): Promise<Graph> {
     const { file } = signature
-    const variantKey = variant?.key ?? ''
-    const held = this.#open.get(file)
+    const key = `${file}|${variant?.key ?? ''}`
     const identity = variant?.identity ?? ''
-    if (held?.identity === identity) return held.graph as Graph
-    if (held?.variantKey === variantKey) {
-      held.graph = wrap(held.session)
-      held.identity = identity
+    const held = this.#open.get(key)
+    if (held) {
+      this.#open.delete(key)
+      this.#open.set(key, held)
+      if (held.identity !== identity) Object.assign(held, { graph: wrap(held.session), identity })
       return held.graph as Graph
     }
-    if (held) await this.#release(file)
+    await this.#releaseForms(signature)
     if (this.#options.offload) await this.#releaseOthers(stage)
     context.signal.throwIfAborted()
     context.onProgress?.({ phase: 'load', component: name })
     const session = await this.#openSession(signature, variant)
     try {
       const graph = wrap(session)
-      this.#open.set(file, { session, graph, stage, variantKey, identity })
+      this.#open.set(key, { file, session, graph, stage, identity })
       return graph
     } catch (error) {
       await session.release()
       throw error
     }
+  }
+
+  /** Makes room for one more form of a graph. */
+  async #releaseForms({ file, initializerBytes }: GraphSignature): Promise<void> {
+    const forms = [...this.#open].filter(([, held]) => held.file === file).map(([key]) => key)
+    const bytes = Object.values(initializerBytes).reduce((sum, count) => sum + count, 0)
+    const isRoomy = !this.#options.offload && bytes <= process.availableMemory() * SPARE_SHARE
+    for (const key of isRoomy ? forms.slice(0, 1 - FORMS_HELD) : forms) await this.#release(key)
   }
 
   async #openSession(signature: GraphSignature, variant: GraphVariant | undefined): Promise<OnnxSession> {
@@ -87,24 +101,24 @@ export class GraphStore implements AsyncDisposable {
   }
 
   async #releaseOthers(stage: GraphStage): Promise<void> {
-    for (const [file, held] of this.#open) if (held.stage !== stage) await this.#release(file)
+    for (const [key, held] of this.#open) if (held.stage !== stage) await this.#release(key)
   }
 
-  async #release(file: string): Promise<void> {
-    const held = this.#open.get(file)
+  async #release(key: string): Promise<void> {
+    const held = this.#open.get(key)
     if (!held) return
-    this.#open.delete(file)
+    this.#open.delete(key)
     this.#closedMs += held.session.runtimeMs
     await held.session.release()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const file of [...this.#open.keys()]) await this.#release(file)
+    for (const key of [...this.#open.keys()]) await this.#release(key)
   }
 }
 
 /** Weights stored as integers and computed with as floats: nothing in the graph quantizes activations. */
 function hasOnlyWeightsQuantized({ operators }: GraphSignature): boolean {
   const standard = operators.get('')
-  return standard !== undefined && standard.has('DequantizeLinear') && !standard.has('QuantizeLinear')
+  return standard?.has('DequantizeLinear') === true && !standard.has('QuantizeLinear')
 }
