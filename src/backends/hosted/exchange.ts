@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { DiffgentorError } from '../../errors.ts'
+import { decompress } from './decompress.ts'
 import { readRequestBody } from './request-body.ts'
 
 /** Longest answer that is taken in, in bytes: ten 4K pictures in base64 stay far below it. */
@@ -62,16 +63,17 @@ export class Exchange {
     headers.set('accept-encoding', 'identity')
     const { origin, pathname, search } = new URL(input)
     try {
-      this.#answer = await this.#send({
+      const answer = await this.#send({
         origin,
         path: pathname + search,
         method: (init.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
         headers: Object.fromEntries(headers),
         body: bytes ?? null,
       })
+      this.#answer = { ...answer, body: await decompress(answer.body, answer.headers.get('content-encoding')) }
     } catch (thrown) {
-      this.#failure = thrown as DiffgentorError
-      throw thrown
+      this.#failure = thrown instanceof DiffgentorError ? thrown : this.#explain(thrown as Error)
+      throw this.#failure
     }
     const { status, body } = this.#answer
     const hasNoBody = status === 204 || status === 205 || status === 304

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Exchange } from '../../../src/backends/hosted/exchange.ts'
 import { Transport } from '../../../src/backends/hosted/transport.ts'
@@ -130,6 +131,11 @@ describe('a request that left', () => {
     const response = await post(exchange, upstream.url)
     expect([response.status, await response.text()]).toEqual([503, 'busy'])
     expect(exchange.failure).toBeUndefined()
+  })
+
+  it('is read even when some proxy compressed the answer', async () => {
+    reply = { bytes: gzipSync('{"fine":true}'), headers: { 'content-encoding': 'gzip', 'content-type': 'application/json' } }
+    expect(await (await post(open(upstream.url), upstream.url)).json()).toEqual({ fine: true })
   })
 
   it('follows no redirect, so that a key goes nowhere else', async () => {

@@ -15,7 +15,7 @@ export interface WireRequest {
 
 /** What a fake upstream does with a request. */
 export type Reply =
-  | { status?: number; headers?: Record<string, string>; json?: unknown; text?: string }
+  | { status?: number; headers?: Record<string, string>; json?: unknown; text?: string; bytes?: Uint8Array }
   /** Reads the request and breaks the connection. */
   | 'reset'
   /** Reads the request and never answers. */
@@ -115,8 +115,8 @@ function send(reply: Reply, incoming: IncomingMessage, outgoing: ServerResponse)
     outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
     outgoing.write('{"data":', () => incoming.socket.resetAndDestroy())
   } else {
-    const { status = 200, headers = {}, json, text } = reply
+    const { status = 200, headers = {}, json, text, bytes } = reply
     outgoing.writeHead(status, { ...(json !== undefined && { 'content-type': 'application/json' }), ...headers })
-    outgoing.end(json === undefined ? text : JSON.stringify(json))
+    outgoing.end(bytes ?? (json === undefined ? text : JSON.stringify(json)))
   }
 }
