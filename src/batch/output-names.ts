@@ -18,6 +18,7 @@ const ENDING_OF_FORMAT: Readonly<Record<OutputFormat, string>> = {
 
 /** Names that Windows gives to devices, in any folder and with any ending; refused everywhere, so that folders can be copied. */
 const DEVICE_NAME = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ .]*(?:\..*)?$/i
+const DRIVE = /^[a-z]:/i
 const CONTROL_CHARACTER = /\p{Cc}/u
 const LONE_SURROGATE = /\p{Surrogate}/u
 const NOT_ON_WINDOWS = /[<>:"|?*]|[ .](?:\/|$)/
@@ -75,7 +76,7 @@ function cleanName(name: string): string {
   const path = name.replaceAll('\\', '/')
   if (CONTROL_CHARACTER.test(path)) throw refuse(name, 'holds a control character')
   if (LONE_SURROGATE.test(path)) throw refuse(name, 'is no valid Unicode text')
-  if (path.startsWith('/') || /^[a-z]:/i.test(path)) throw refuse(name, 'is an absolute path')
+  if (path.startsWith('/') || DRIVE.test(path)) throw refuse(name, 'is an absolute path')
   if (process.platform === 'win32' && NOT_ON_WINDOWS.test(path))
     throw refuse(name, 'holds characters that Windows does not allow')
   const parts: string[] = []
@@ -88,6 +89,7 @@ function cleanName(name: string): string {
   }
   if (parts.length === 0 || /(?:^|\/)\.{0,2}$/.test(path)) throw refuse(name, 'names a folder, not a file')
   const clean = parts.join('/')
+  if (DRIVE.test(clean)) throw refuse(name, 'is an absolute path')
   if (OWN_NAMES.test(clean)) throw refuse(name, 'is kept for the contact sheet')
   return clean
 }
