@@ -51,11 +51,14 @@ export const optionalChoice = <const Word extends string>(words: readonly Word[]
     value === null ? null : words.find((candidate) => candidate === value),
   )
 
-export const numberList = () =>
-  field<readonly number[] | null>(null, 'a list of numbers or null', (value) => {
-    if (value === null) return null
-    return Array.isArray(value) && value.every((item) => asNumber(item) !== undefined) ? value : undefined
-  })
+function asNumbers(value: unknown): readonly number[] | undefined {
+  return Array.isArray(value) && value.every((item) => asNumber(item) !== undefined) ? value : undefined
+}
+
+export const numberList = () => field<readonly number[]>([], 'a list of numbers', asNumbers)
+
+export const optionalNumberList = () =>
+  field<readonly number[] | null>(null, 'a list of numbers or null', (value) => (value === null ? null : asNumbers(value)))
 
 /**
  * Reads a class's configuration as diffusers' `from_config` does: keys of the model's file count where the class knows them,

@@ -1,5 +1,5 @@
 import { DiffgentorError } from '../errors.ts'
-import { type ConfigOf, choice, integer, number, numberList } from './config-fields.ts'
+import { type ConfigOf, choice, integer, number, optionalNumberList } from './config-fields.ts'
 import { linspaceFloat32 } from './number-ranges.ts'
 
 const { fround } = Math
@@ -10,7 +10,7 @@ export const NOISE_SCHEDULE_FIELDS = {
   beta_start: number(0.0001),
   beta_end: number(0.02),
   beta_schedule: choice('linear', ['linear', 'scaled_linear', 'squaredcos_cap_v2']),
-  trained_betas: numberList(),
+  trained_betas: optionalNumberList(),
 }
 
 export type NoiseScheduleConfig = ConfigOf<typeof NOISE_SCHEDULE_FIELDS>

@@ -52,7 +52,7 @@ export const unipc: SchedulerKind<typeof FIELDS> = {
     checkCombination(config)
     const table = createSolverTable(config, config.rescale_betas_zero_snr)
     const convert = config.predict_x0 ? convertToPicture : convertToNoise
-    const uncorrected = new Set(config.disable_corrector ?? [])
+    const uncorrected = new Set(config.disable_corrector)
 
     return (options) => {
       const spaced = spaceUnipc(config, table, options)
