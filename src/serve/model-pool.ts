@@ -55,7 +55,11 @@ export class ModelPool {
     const { modelName: names } = this.#settings
     try {
       const slots: Slot[] = []
-      for (const name of names?.length ? names : [undefined]) slots.push(await this.#openModel(name))
+      for (const name of names?.length ? names : [undefined]) {
+        // Plug-ins register their backends once, with the first model.
+        const { plugin } = slots.length === 0 ? this.#settings : {}
+        slots.push(await this.#openModel({ ...this.#settings, plugin, modelName: name }))
+      }
       this.#slots = slots
       for (const slot of slots) await prepare(slot)
       if (this.#state === 'loading') this.#state = 'ready'
@@ -108,8 +112,8 @@ export class ModelPool {
     await Promise.all(this.#slots.map((slot) => slot.backend[Symbol.asyncDispose]()))
   }
 
-  async #openModel(name: string | undefined): Promise<Slot> {
-    const settings: BackendSettings = { ...this.#settings, modelName: name }
+  async #openModel(settings: BackendSettings): Promise<Slot> {
+    const { modelName: name } = settings
     const backend = await this.#registry.open(settings)
     const id = backend.modelId
     const aliases = [...new Set([name, baseName(id), name && baseName(name)])].filter(
