@@ -10,6 +10,7 @@ import type { ImageBackend } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { createPromptEnhancer } from '../prompt-enhancement/prompt-enhancer.ts'
 import type { CommandContext } from './command.ts'
+import { describeDryRun } from './dry-run.ts'
 import { describeSummary } from './end-table.ts'
 import { openRows } from './open-rows.ts'
 import { readGivenFlags } from './options.ts'
@@ -35,6 +36,10 @@ export async function runBatchCommand(
   await using dataset = await openRows(kind, settings, terminal)
   await using backend = await new BackendRegistry().open(settings)
   refuseUnable(kind, backend)
+  if (settings.dryRun) {
+    terminal.stdout.write(await describeDryRun({ kind, dataset, backend, settings }))
+    return
+  }
   await using enhancer = createPromptEnhancer(settings)
   using display = createProgressDisplay({
     terminal,
