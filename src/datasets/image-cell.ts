@@ -71,8 +71,8 @@ function splitReferences(text: string, folder: string): string[] {
   return references
 }
 
-/** More pieces than this in one file name are not looked for. */
-const MAX_NAME_PARTS = 16
+/** Characters; no system has longer paths. */
+const MAX_NAME_LENGTH = 4096
 
 /** How many entries of `parts` (texts and the separators between them) make up the reference that begins at `at`. */
 function countParts(parts: readonly string[], at: number, folder: string): number {
@@ -81,15 +81,13 @@ function countParts(parts: readonly string[], at: number, folder: string): numbe
   if (/^data:/i.test(first)) return parts[at + 1] === ',' ? 3 : 1
   if (first === '') return 1
   if (/^https?:/i.test(first)) return countUrlParts(parts, at, folder)
-  const longest = Math.min(parts.length - at, 2 * MAX_NAME_PARTS - 1)
-  for (let count = longest - ((longest + 1) % 2); count > 1; count -= 2) {
-    const name = parts
-      .slice(at, at + count)
-      .join('')
-      .trim()
-    if (existsSync(resolve(folder, name))) return count
+  let taken = 1
+  let name = parts[at]!
+  for (let count = 3; at + count <= parts.length && name.length <= MAX_NAME_LENGTH; count += 2) {
+    name += parts[at + count - 2]! + parts[at + count - 1]!
+    if (existsSync(resolve(folder, name.trim()))) taken = count
   }
-  return 1
+  return taken
 }
 
 /** A comma belongs to a URL unless something that can stand for itself follows: a blank, another address, or a file that exists. */

@@ -10,7 +10,7 @@ export function describeUrl(url: URL): string {
 export function toFetchError(error: Error, url: URL): Error {
   if (error instanceof DiffgentorError || error.name === 'AbortError') return error
   const code = (error as NodeJS.ErrnoException).code ?? error.message
-  const isLasting = /CERT|SIGNATURE|ERR_TLS|ERR_INVALID|ERR_UNESCAPED/.test(code)
+  const isLasting = /CERT|SIGNATURE|ERR_TLS|ERR_INVALID|ERR_UNESCAPED|URI/.test(code)
   const kind = isLasting ? 'fetch_refused' : 'fetch_failed'
   return new DiffgentorError(kind, `${describeUrl(url)} cannot be fetched (${code}).`, { cause: error })
 }

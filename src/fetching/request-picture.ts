@@ -54,11 +54,13 @@ function send(url: URL, { guard, agents }: RequestLimits, signal: AbortSignal): 
   guard.checkHost(url.hostname)
   const isSecure = url.protocol === 'https:'
   const options = { lookup: guard.lookup, agent: isSecure ? agents.https : agents.http, headers: HEADERS, signal }
-  return new Promise((resolve, reject) => {
+  return new Promise<IncomingMessage>((resolve, reject) => {
     const request = isSecure ? requestHttps(url, options) : requestHttp(url, options)
     request.on('response', resolve)
-    request.on('error', (error) => reject(toFetchError(error, url)))
+    request.on('error', reject)
     request.end()
+  }).catch((error: Error) => {
+    throw toFetchError(error, url)
   })
 }
 
