@@ -40,7 +40,11 @@ export function createCsvParser(columns: readonly string[], delimiter: number): 
       // A malformed record may swallow its neighbors: then each is parsed alone.
       return rows?.length === records.length ? rows.map(toRecord) : records.map(parseOne)
     },
-    readCell: (record, column) => readField(record, columns.indexOf(column), delimiter),
+    readCell(record, column) {
+      const { text, count } = readField(record, columns.indexOf(column), delimiter)
+      // In a ragged record the text may be another column's; a number is believed.
+      return count === columns.length || /^\d+$/.test(text ?? '') ? text : UNREADABLE
+    },
   }
 }
 
@@ -62,9 +66,10 @@ function parseFields(text: string, delimiter: number): string[][] | undefined {
   }
 }
 
-/** The text of field `position`, found without parsing the others; quotes around it are removed. */
-function readField(record: Buffer, position: number, delimiter: number): string | typeof UNREADABLE {
-  let field = 0
+/** The text of field `position` without the quotes around it, and how many fields there are; the others are not decoded. A quote that is never closed counts as no field. */
+function readField(record: Buffer, position: number, delimiter: number): { text: string | undefined; count: number } {
+  let text: string | undefined
+  let count = 0
   let start = 0
   let isQuoted = false
   let closedAt = -2
@@ -74,13 +79,12 @@ function readField(record: Buffer, position: number, delimiter: number): string 
       if (isQuoted) closedAt = at
       isQuoted = isQuoted ? false : at === start || closedAt === at - 1
     }
-    if (byte !== undefined && (isQuoted || byte !== delimiter)) continue
-    if (isQuoted) break
-    if (field === position) return unquote(record.toString('utf8', start, at))
-    field += 1
+    if (isQuoted || (byte !== undefined && byte !== delimiter)) continue
+    if (count === position) text = unquote(record.toString('utf8', start, at))
+    count += 1
     start = at + 1
   }
-  return UNREADABLE
+  return { text, count }
 }
 
 function unquote(field: string): string {

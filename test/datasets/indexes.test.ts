@@ -31,6 +31,14 @@ describe('the index of a row', () => {
     expect(await dataset.findDuplicateIndexes()).toEqual([])
   })
 
+  it('of a ragged line that holds none never takes that of another row', async () => {
+    await using dataset = await openContent(folder, 'csv', 'id,prompt\n1,a fox\nan owl\n3,a toad\n"4,a hen\n')
+    const indexes = (await collect(dataset.rows())).map(({ index }) => index)
+    expect(indexes.filter((index) => index < 100)).toEqual([1, 3])
+    expect(new Set(indexes).size).toBe(4)
+    expect(await dataset.findDuplicateIndexes()).toEqual([])
+  })
+
   it('of a ragged line is still the one that stands there', async () => {
     await using dataset = await openContent(folder, 'csv', 'prompt,id\n"a, ""fox""",5\nan owl,6,too much\n')
     const rows = await collect(dataset.rows({ wants: (position) => position === 1 }))
