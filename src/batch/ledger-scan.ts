@@ -93,13 +93,13 @@ function readPlainHead(line: ScannedLine): boolean {
   let at = start + INDEX_KEY.length
   let number = 0
   const firstDigit = at
-  for (; bytes[at]! >= ZERO && bytes[at]! <= NINE; at++) number = number * 10 + bytes[at]! - ZERO
+  for (; bytes[at]! >= ZERO && bytes[at]! <= NINE; at++) number = number * 10 + (bytes[at]! - ZERO)
   if (at === firstDigit || bytes[at++] !== COMMA) return false
   line.index = number
   line.position = number
   if (startsWith(bytes, at, POSITION_KEY)) {
     at += POSITION_KEY.length
-    for (number = 0; bytes[at]! >= ZERO && bytes[at]! <= NINE; at++) number = number * 10 + bytes[at]! - ZERO
+    for (number = 0; bytes[at]! >= ZERO && bytes[at]! <= NINE; at++) number = number * 10 + (bytes[at]! - ZERO)
     line.position = number
     if (bytes[at++] !== COMMA) return false
   }

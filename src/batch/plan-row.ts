@@ -1,7 +1,7 @@
 import type { BatchSettings } from '../config/settings.ts'
 import type { Size, SizeRule } from '../contract/index.ts'
 import { COLUMN_NAMES, isBlankCell, readColumn } from '../datasets/columns.ts'
-import type { Row } from '../datasets/dataset.ts'
+import type { Dataset, Row } from '../datasets/dataset.ts'
 import { DiffgentorError } from '../errors.ts'
 import { nameOutputs } from './output-names.ts'
 import { RowSettings } from './row-settings.ts'
@@ -29,6 +29,8 @@ export interface PlanFacts {
   settings: BatchSettings
   baseSeed: number
   sizes: SizeRule | undefined
+  /** False: no column names outputs, and a row that does so all the same is refused. Default true. */
+  takesNames?: boolean | undefined
 }
 
 /** Makes plans of rows. */
@@ -65,6 +67,13 @@ export class RowPlanner {
 
   #nameRow(row: Row, numImages: number): string[] {
     const name = readColumn(row.values, this.#nameColumns)
+    if (this.#facts.takesNames === false && !isBlankCell(name)) {
+      throw new DiffgentorError(
+        'invalid_row',
+        `The row at ${row.place} has an output_name and the first row has none; add --output_name_column output_name.`,
+        { field: 'output_name' },
+      )
+    }
     const format = this.#facts.settings.outputFormat
     return nameOutputs({ index: row.index, numImages, name: isBlankCell(name) ? undefined : String(name), format })
   }
@@ -107,7 +116,13 @@ export function promptColumns({ kind, settings }: Pick<PlanFacts, 'kind' | 'sett
   return [...new Set([settings.instructionKey, ...COLUMN_NAMES.instruction, 'prompt'])]
 }
 
+/** Whether rows name their outputs, by a column that was asked for or that the first row has. */
+export function namesOutputs(settings: BatchSettings, { columns }: Pick<Dataset, 'columns'>): boolean {
+  const names = nameColumns(settings)
+  return settings.outputNameColumn !== undefined || columns.some((column) => names.includes(column.trim().toLowerCase()))
+}
+
 /** Columns that may name a row's output. */
-export function nameColumns({ outputNameColumn }: BatchSettings): string[] {
+function nameColumns({ outputNameColumn }: BatchSettings): string[] {
   return outputNameColumn === undefined ? ['output_name'] : [outputNameColumn]
 }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { sweepPartFiles } from '../sinks/part-files.ts'
+import type { BatchEvent } from './batch-events.ts'
 import type { BatchOptions } from './batch-options.ts'
 import type { BatchRun } from './batch-run.ts'
 import type { BatchSummary } from './batch-summary.ts'
@@ -8,9 +9,10 @@ import { finishRun } from './finish-run.ts'
 import { InFlight } from './in-flight.ts'
 import { NameClaims } from './name-claims.ts'
 import { lockOutput, type OpenedRun, openRun } from './open-run.ts'
-import { nameColumns, RowPlanner } from './plan-row.ts'
+import { namesOutputs, RowPlanner } from './plan-row.ts'
 import { RowPump } from './pump-rows.ts'
 import { RowWorker } from './row-worker.ts'
+import { openRunLog } from './run-log.ts'
 import { startRun } from './start-run.ts'
 import { verifyFiles } from './verify-files.ts'
 
@@ -23,7 +25,12 @@ export async function runBatch(options: BatchOptions): Promise<BatchSummary> {
   const { lock, files } = lockOutput(options)
   using _ = lock
   const opened = await openRun(options, lock, files)
-  const run = startRun(options, opened, check)
+  using log = openRunLog(files, lock.runId, opened.record.started_at, options.settings)
+  const emit = (event: BatchEvent) => {
+    log.write(event)
+    options.onEvent?.(event)
+  }
+  const run = startRun(options, opened, check, emit)
   try {
     await workRows(options, opened, run)
     return await finishRun(options, opened, run, check)
@@ -38,14 +45,16 @@ async function workRows(options: BatchOptions, opened: OpenedRun, run: BatchRun)
   const { dataset, settings, kind, backend } = options
   const { files, lock, record, ledger } = opened
   const sharedSlots = run.slots.limit
-  const planner = new RowPlanner({ kind, settings, baseSeed: record.base_seed, sizes: backend.capabilities.sizes })
+  const takesNames = namesOutputs(settings, dataset)
+  const facts = { kind, settings, baseSeed: record.base_seed, sizes: backend.capabilities.sizes, takesNames }
+  const planner = new RowPlanner(facts)
   const pump = new RowPump({
     run,
     dataset,
     planner,
     worker: new RowWorker(run),
     inFlight: new InFlight(2 * sharedSlots),
-    claims: namesRows(options) ? new NameClaims({ ignoresCase: opened.ignoresCase }) : undefined,
+    claims: takesNames ? new NameClaims({ ignoresCase: opened.ignoresCase }) : undefined,
     adoptFrom: record.adopts_files ? files.folder : undefined,
   })
   setMaxListeners(0, run.control.draining, run.control.stopping)
@@ -69,9 +78,4 @@ async function reopenMissing(run: BatchRun, ledger: BatchRun['ledger'], folder: 
   }
   await verifyFiles({ ledger, folder, signal: run.control.draining, onMissing })
   return missing
-}
-
-function namesRows({ settings, dataset }: BatchOptions): boolean {
-  const names = nameColumns(settings).map((name) => name.toLowerCase())
-  return settings.outputNameColumn !== undefined || dataset.columns.some((column) => names.includes(column.trim().toLowerCase()))
 }

@@ -18,10 +18,10 @@ export function startRun(
   options: BatchOptions,
   { files, lock, ledger, record, notices }: OpenedRun,
   check: CheckedRun,
+  emit: (event: BatchEvent) => void,
 ): BatchRun {
-  const { backend, settings, dataset, kind, clock = SYSTEM_CLOCK, onEvent, drain, signal } = options
+  const { backend, settings, dataset, kind, clock = SYSTEM_CLOCK, drain, signal } = options
   const control = new RunControl({ drain, signal, clock })
-  const emit = (event: BatchEvent) => onEvent?.(event)
   const counts = planRows(ledger.states, check.isSelected, settings, backend.capabilities.paid)
   const fetcher = createFetcher({ cacheFolder: settings.imageCacheDir, allowPrivate: settings.allowPrivateUrls })
   options.gate?.begin?.(ledger.spentUsd)

@@ -102,20 +102,27 @@ it('halves the requests in flight once for a burst of refusals, and grows back b
 })
 
 it('sends fewer requests at once after a refusal', async () => {
-  const seen: number[] = []
+  let mostAfter = 0
+  let refuse: () => void = () => undefined
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve
+  })
   const backend: WatchedBackend = new WatchedBackend({
     paid: true,
     concurrency: 4,
-    before: async (request) => {
-      seen.push(backend.inFlight)
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      if (request.prompt === 'row 0' && seen.length <= 4) throw new DiffgentorError('upstream_rate_limit', 'Too many requests.')
+    before: async () => {
+      const nth = backend.requests.length
+      if (nth < 4) await refused
+      else if (nth === 4) {
+        refuse()
+        throw new DiffgentorError('upstream_rate_limit', 'Too many requests.')
+      } else mostAfter = Math.max(mostAfter, backend.inFlight)
     },
   })
-  const { summary } = await tryBatch({ folder: makeFolder(), rows: Array.from({ length: 8 }, (_, row) => `row ${row}`), backend })
-  expect(summary.done).toBe(8)
-  expect(Math.max(...seen.slice(0, 4))).toBe(4)
-  expect(Math.max(...seen.slice(5))).toBeLessThanOrEqual(3)
+  const { summary } = await tryBatch({ folder: makeFolder(), rows: ['a', 'b', 'c', 'd', 'e', 'f'], backend })
+  expect(summary.done).toBe(6)
+  expect(backend.mostInFlight).toBe(4)
+  expect(mostAfter).toBeLessThanOrEqual(3)
 })
 
 it.each(['upstream_authentication', 'upstream_quota', 'budget_exhausted'])(
