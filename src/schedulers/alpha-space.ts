@@ -1,3 +1,4 @@
+import { subtractScaledAndDivide, weightedSum } from '../tensor/arithmetic.ts'
 import type { PredictionType } from './scheduler.ts'
 
 const { fround, sqrt } = Math
@@ -15,33 +16,26 @@ export function decompose(
   latents: Float32Array,
   alphaCumprod: number,
 ): Decomposition {
-  const signal = fround(sqrt(alphaCumprod))
-  const spread = fround(sqrt(fround(1 - alphaCumprod)))
-  const length = latents.length
-  const original = new Float32Array(length)
+  const [signal, spread] = alphaNoiseWeights(alphaCumprod)
+  // Models that learned their variance predict it in further channels.
+  const predicted = prediction.length === latents.length ? prediction : prediction.subarray(0, latents.length)
   switch (type) {
     case 'epsilon':
-      for (let i = 0; i < length; i++) original[i] = fround(latents[i]! - fround(spread * prediction[i]!)) / signal
-      return { original, noise: prediction.length === length ? prediction : prediction.subarray(0, length) }
-    case 'v_prediction': {
-      const noise = new Float32Array(length)
-      for (let i = 0; i < length; i++) {
-        original[i] = fround(signal * latents[i]!) - fround(spread * prediction[i]!)
-        noise[i] = fround(signal * prediction[i]!) + fround(spread * latents[i]!)
+      return { original: subtractScaledAndDivide(latents, spread, predicted, signal), noise: predicted }
+    case 'v_prediction':
+      return {
+        original: weightedSum(signal, latents, -spread, predicted),
+        noise: weightedSum(signal, predicted, spread, latents),
       }
-      return { original, noise }
-    }
     default:
-      original.set(prediction.length === length ? prediction : prediction.subarray(0, length))
-      return { original, noise: noiseToward(original, latents, alphaCumprod) }
+      return { original: predicted.slice(), noise: noiseToward(predicted, latents, alphaCumprod) }
   }
 }
 
 /** The noise that, with this clean picture, makes up the latents. */
 export function noiseToward(original: Float32Array, latents: Float32Array, alphaCumprod: number): Float32Array {
-  const signal = fround(sqrt(alphaCumprod))
-  const spread = fround(sqrt(fround(1 - alphaCumprod)))
-  return latents.map((value, i) => fround(value - fround(signal * original[i]!)) / spread)
+  const [signal, spread] = alphaNoiseWeights(alphaCumprod)
+  return subtractScaledAndDivide(latents, signal, original, spread)
 }
 
 /** Shares of picture and noise at a level ᾱ. */

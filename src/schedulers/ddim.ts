@@ -1,3 +1,4 @@
+import { accumulateScaled, weightedSum } from '../tensor/arithmetic.ts'
 import { alphaNoiseWeights, decompose, noiseToward } from './alpha-space.ts'
 import { CLIPPING_FIELDS, clipSample } from './clipping.ts'
 import { choice, flag } from './config-fields.ts'
@@ -41,11 +42,8 @@ export const ddim: SchedulerKind<typeof FIELDS> = {
         const direction = adjustments?.useClippedModelOutput ? noiseToward(original, latents, alpha) : noise
         const signal = fround(sqrt(previousAlpha))
         const spread = fround(sqrt(fround(fround(1 - previousAlpha) - fround(deviation * deviation))))
-        const next = original.map((value, i) => fround(signal * value) + fround(spread * direction[i]!))
-        if (eta > 0) {
-          const fresh = drawNoise()
-          for (let i = 0; i < next.length; i++) next[i] = next[i]! + fround(deviation * fresh[i]!)
-        }
+        const next = weightedSum(signal, original, spread, direction)
+        if (eta > 0) accumulateScaled(next, deviation, drawNoise())
         return { latents: next, denoised: original }
       }
 

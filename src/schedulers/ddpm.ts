@@ -1,4 +1,5 @@
 import { DiffgentorError } from '../errors.ts'
+import { accumulateScaled, weightedSum } from '../tensor/arithmetic.ts'
 import { alphaNoiseWeights, decompose } from './alpha-space.ts'
 import { CLIPPING_FIELDS, clipSample } from './clipping.ts'
 import { choice, flag } from './config-fields.ts'
@@ -57,9 +58,8 @@ export const ddpm: SchedulerKind<typeof FIELDS> = {
         clipSample(original, config)
         const mean = posteriorMean(original, latents, alpha, previousAlpha)
         if (timesteps[index]! > 0) {
-          const deviation = posteriorDeviation(config.variance_type, prediction.subarray(latents.length), alpha, previousAlpha)
-          const noise = drawNoise()
-          for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! + fround(deviation(i) * noise[i]!)
+          const learned = prediction.subarray(latents.length)
+          addVarianceNoise(mean, drawNoise(), config.variance_type, learned, alpha, previousAlpha)
         }
         return { latents: mean, denoised: original }
       }
@@ -81,37 +81,38 @@ function posteriorMean(original: Float32Array, latents: Float32Array, alpha: num
   const spread = fround(1 - alpha)
   const originalWeight = fround(fround(fround(sqrt(previousAlpha)) * fround(1 - ratio)) / spread)
   const latentsWeight = fround(fround(fround(sqrt(ratio)) * fround(1 - previousAlpha)) / spread)
-  return original.map((value, i) => fround(originalWeight * value) + fround(latentsWeight * latents[i]!))
+  return weightedSum(originalWeight, original, latentsWeight, latents)
 }
 
-/** Standard deviation of the fresh noise at each place. `learned` holds the variance channels of the prediction. */
-function posteriorDeviation(
+/** Adds fresh noise to the mean, in place. `learned` holds the variance channels of the prediction. */
+function addVarianceNoise(
+  mean: Float32Array,
+  noise: Float32Array,
   type: VarianceType,
   learned: Float32Array,
   alpha: number,
   previousAlpha: number,
-): (place: number) => number {
+): void {
   const largest = fround(1 - fround(alpha / previousAlpha))
   const smallest = Math.max(fround(fround(fround(1 - previousAlpha) / fround(1 - alpha)) * largest), SMALLEST_VARIANCE)
   switch (type) {
+    case 'fixed_small':
+    case 'fixed_small_log':
+      return accumulateScaled(mean, fround(sqrt(smallest)), noise)
+    case 'fixed_large':
+    case 'fixed_large_log':
+      return accumulateScaled(mean, fround(sqrt(largest)), noise)
     case 'learned':
-      return (place) => fround(sqrt(learned[place]!))
+      for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! + fround(fround(sqrt(learned[i]!)) * noise[i]!)
+      return
     case 'learned_range': {
       const high = fround(log(largest))
       const low = fround(log(smallest))
-      return (place) => {
-        const share = fround(fround(learned[place]! + 1) / 2)
-        return fround(exp(0.5 * fround(fround(share * high) + fround(fround(1 - share) * low))))
+      for (let i = 0; i < mean.length; i++) {
+        const share = fround(fround(learned[i]! + 1) / 2)
+        const logVariance = fround(fround(share * high) + fround(fround(1 - share) * low))
+        mean[i] = mean[i]! + fround(fround(exp(0.5 * logVariance)) * noise[i]!)
       }
-    }
-    case 'fixed_large':
-    case 'fixed_large_log': {
-      const deviation = fround(sqrt(largest))
-      return () => deviation
-    }
-    default: {
-      const deviation = fround(sqrt(smallest))
-      return () => deviation
     }
   }
 }

@@ -1,3 +1,4 @@
+import { accumulateScaled, divideBy } from '../tensor/arithmetic.ts'
 import { THRESHOLDING_FIELDS } from './clipping.ts'
 import { choice, flag, integer } from './config-fields.ts'
 import { FEW_STEPS } from './dpm-multistep-step.ts'
@@ -89,13 +90,11 @@ function extrapolate(
     const integral = others.length === 1 ? linearIntegral : quadraticIntegral
     return fround(integral(to, node, others[0]!, others[1]!) - integral(nodes[0]!, node, others[0]!, others[1]!))
   })
-  const { alpha } = levels[index]!
+  const sum = divideBy(latents, levels[index]!.alpha)
+  for (const [age, weight] of weights.entries()) accumulateScaled(sum, weight, outputs[age]!)
   const nextAlpha = levels[index + 1]!.alpha
-  return latents.map((value, i) => {
-    let sum = fround(value / alpha)
-    for (let age = 0; age < outputs.length; age++) sum = fround(sum + fround(weights[age]! * outputs[age]![i]!))
-    return nextAlpha * sum
-  })
+  for (let i = 0; i < sum.length; i++) sum[i] = nextAlpha * sum[i]!
+  return sum
 }
 
 /** Antiderivative at t of the basis polynomial in ln ρ that is 1 at b and 0 at c. */

@@ -1,4 +1,5 @@
 import { DiffgentorError } from '../errors.ts'
+import { addScaled, scaledDifference } from '../tensor/arithmetic.ts'
 import { applyUpdate, type DpmAlgorithm, type DpmSolverType, type UpdateTerms, updateWeights } from './dpm-solver-weights.ts'
 import type { StepInput, StepOutput } from './scheduler-kind.ts'
 import type { SolverLevel } from './solver-levels.ts'
@@ -80,11 +81,6 @@ function differences(
   const second = scaledDifference(fround(1 / r1), outputs[1]!, outputs[2]!)
   const span = fround(r0 + r1)
   const share = fround(r0 / span)
-  const d1 = first.map((value, i) => value + fround(share * fround(value - second[i]!)))
+  const d1 = addScaled(first, share, scaledDifference(1, first, second))
   return { d0, d1, d2: scaledDifference(fround(1 / span), first, second) }
-}
-
-/** `scale · (newer − older)`. */
-export function scaledDifference(scale: number, newer: Float32Array, older: Float32Array): Float32Array {
-  return newer.map((value, i) => scale * fround(value - older[i]!))
 }

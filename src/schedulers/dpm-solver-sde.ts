@@ -1,3 +1,4 @@
+import { accumulateScaled, weightedSum } from '../tensor/arithmetic.ts'
 import { choice, number } from './config-fields.ts'
 import { spaceAndShape } from './euler-sigmas.ts'
 import { repeatInnerSigmas } from './heun-step.ts'
@@ -77,7 +78,7 @@ export const dpmSolverSde: SchedulerKind<typeof FIELDS> = {
 function joinPaths(first: Float32Array, firstLength: number, second: Float32Array, secondLength: number): Float32Array {
   const whole = firstLength + secondLength
   const [firstWeight, secondWeight] = [sqrt(firstLength / whole), sqrt(secondLength / whole)]
-  return first.map((value, i) => firstWeight * value + secondWeight * second[i]!)
+  return weightedSum(firstWeight, first, secondWeight, second)
 }
 
 /** The exponential step toward the predicted picture to a level below `to`, then noise up to it. */
@@ -95,6 +96,7 @@ function jump(
   const down = fround(sqrt(fround(toPower - fround(up * up))))
   const kept = fround(down / from)
   const lost = fround(expm1(fround(fround(log(down)) - fround(log(from)))))
-  const noiseWeight = fround(scale * up)
-  return latents.map((value, i) => fround(fround(kept * value) - fround(lost * original[i]!)) + fround(noise[i]! * noiseWeight))
+  const next = weightedSum(kept, latents, -lost, original)
+  accumulateScaled(next, fround(scale * up), noise)
+  return next
 }

@@ -1,5 +1,5 @@
+import { divideBy, scaledDifference, weightedSum } from '../tensor/arithmetic.ts'
 import { choice, flag } from './config-fields.ts'
-import { scaledDifference } from './dpm-multistep-step.ts'
 import { checkDpmAlgorithm, countBelowLambda, DPM_SOLVER_FIELDS } from './dpm-solver-fields.ts'
 import { applyUpdate, type DpmSolverType, type UpdateTerms, updateWeights } from './dpm-solver-weights.ts'
 import { computeAlphasCumprod } from './noise-schedule.ts'
@@ -108,7 +108,7 @@ function differences(
   const r1 = fround(fround(levels[index - 1]!.lambda - oldest) / h)
   const middle = scaledDifference(fround(1 / r1), outputs[1]!, d0)
   const span = fround(r0 - r1)
-  const d1 = middle.map((value, i) => fround(fround(r0 * value) - fround(r1 * newest[i]!)) / span)
-  const d2 = newest.map((value, i) => fround(2 * fround(value - middle[i]!)) / span)
+  const d1 = divideBy(weightedSum(r0, middle, -r1, newest), span)
+  const d2 = divideBy(scaledDifference(2, newest, middle), span)
   return { d0, d1, d2 }
 }

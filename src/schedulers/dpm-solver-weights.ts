@@ -1,4 +1,5 @@
 import { DiffgentorError } from '../errors.ts'
+import { accumulateScaled, weightedSum } from '../tensor/arithmetic.ts'
 import type { SolverLevel } from './solver-levels.ts'
 
 const { fround, sqrt } = Math
@@ -121,9 +122,9 @@ export interface UpdateTerms {
 /** The weighted sum, term by term, each rounded to float32. */
 export function applyUpdate(weights: UpdateWeights, terms: UpdateTerms): Float32Array {
   const { latents, d0, d1, d2, noise } = terms
-  const next = latents.map((value, i) => fround(weights.latents * value) + fround(weights.d0 * d0[i]!))
-  if (d1 !== undefined) for (let i = 0; i < next.length; i++) next[i] = next[i]! + fround(weights.d1 * d1[i]!)
-  if (d2 !== undefined) for (let i = 0; i < next.length; i++) next[i] = next[i]! + fround(weights.d2 * d2[i]!)
-  if (noise !== undefined) for (let i = 0; i < next.length; i++) next[i] = next[i]! + fround(weights.noise * noise[i]!)
+  const next = weightedSum(weights.latents, latents, weights.d0, d0)
+  if (d1 !== undefined) accumulateScaled(next, weights.d1, d1)
+  if (d2 !== undefined) accumulateScaled(next, weights.d2, d2)
+  if (noise !== undefined) accumulateScaled(next, weights.noise, noise)
   return next
 }

@@ -1,3 +1,4 @@
+import { weightedSum } from '../tensor/arithmetic.ts'
 import { type ConfigOf, choice, integer, number } from './config-fields.ts'
 import { linspaceFloat32 } from './number-ranges.ts'
 import { karrasSigmas } from './sigma-schedules.ts'
@@ -51,5 +52,5 @@ export function edmOriginal(
   const power = fround(fround(sigma * sigma) + sigmaData ** 2)
   const skip = fround(sigmaData ** 2 / power)
   const out = fround(fround(sigma * sigmaData) / fround(sqrt(power))) * (isVelocity ? -1 : 1)
-  return latents.map((value, i) => fround(skip * value) + fround(out * prediction[i]!))
+  return weightedSum(skip, latents, out, prediction)
 }

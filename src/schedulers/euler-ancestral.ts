@@ -1,3 +1,4 @@
+import { accumulateScaled } from '../tensor/arithmetic.ts'
 import { choice, flag } from './config-fields.ts'
 import { spaceWithSigmas } from './euler-sigmas.ts'
 import { computeAlphasCumprodForSigmas, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
@@ -31,8 +32,7 @@ export const eulerAncestral: SchedulerKind<typeof FIELDS> = {
         const original = predictOriginal(config.prediction_type, prediction, latents, sigma)
         const next = moveAlongDerivative(latents, original, sigma, fround(down - sigma))
         // The last step draws too, with weight 0: the generator must move as the reference's does.
-        const noise = drawNoise()
-        for (let i = 0; i < next.length; i++) next[i] = next[i]! + fround(noise[i]! * up)
+        accumulateScaled(next, up, drawNoise())
         return { latents: next, denoised: original }
       }
 

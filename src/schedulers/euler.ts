@@ -1,3 +1,4 @@
+import { addScaled } from '../tensor/arithmetic.ts'
 import { choice, flag } from './config-fields.ts'
 import { EULER_SIGMA_FIELDS, shapeSpacedSigmas, spaceWithSigmas, type TimestepsAndSigmas } from './euler-sigmas.ts'
 import { computeAlphasCumprodForSigmas, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
@@ -85,6 +86,5 @@ function churnAt(sigma: number, count: number, adjustments: StepAdjustments | un
 
 function raiseNoise(latents: Float32Array, noise: Float32Array, sigma: number, raised: number, scale: number): Float32Array {
   const spread = fround(sqrt(fround(fround(raised * raised) - fround(sigma * sigma))))
-  const factor = fround(scale)
-  return latents.map((value, i) => value + fround(fround(noise[i]! * factor) * spread))
+  return addScaled(latents, fround(scale * spread), noise)
 }

@@ -1,3 +1,4 @@
+import { addScaled, weightedSum } from '../tensor/arithmetic.ts'
 import { flag } from './config-fields.ts'
 import { FLOW_MATCH_FIELDS, layOutFlowMatch } from './flow-match-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
@@ -23,7 +24,7 @@ export const flowMatchEuler: SchedulerKind<typeof FIELDS> = {
         const denoised = predictOriginal('flow_prediction', prediction, latents, sigma)
         if (config.stochastic_sampling) return { latents: mixFlow(denoised, drawNoise(), next), denoised }
         const change = fround(next - sigma)
-        return { latents: latents.map((value, i) => value + fround(change * prediction[i]!)), denoised }
+        return { latents: addScaled(latents, change, prediction), denoised }
       }
 
       return { timesteps, sigmas, initNoiseSigma: 1, order: 1, step, noiseWeights: (index) => flowNoiseWeights(sigmas[index]!) }
@@ -39,5 +40,5 @@ export function flowNoiseWeights(sigma: number): readonly [clean: number, noise:
 /** A clean picture noised to a level of rectified flow. */
 export function mixFlow(original: Float32Array, noise: Float32Array, sigma: number): Float32Array {
   const [clean, noisy] = flowNoiseWeights(sigma)
-  return original.map((value, i) => fround(clean * value) + fround(noisy * noise[i]!))
+  return weightedSum(clean, original, noisy, noise)
 }

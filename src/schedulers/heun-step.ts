@@ -1,6 +1,7 @@
+import { addScaled, weightedSum } from '../tensor/arithmetic.ts'
 import type { PredictionType } from './scheduler.ts'
 import type { StepInput, StepOutput } from './scheduler-kind.ts'
-import { moveAlongDerivative, predictOriginal } from './sigma-space.ts'
+import { predictOriginal, slopeAt } from './sigma-space.ts'
 
 const { fround } = Math
 
@@ -30,15 +31,13 @@ export function createHeunStep(
     adjust(original)
     if (first === undefined) {
       const change = fround(sigmas[index + 1]! - sigma)
-      first = { latents, change, slope: latents.map((value, i) => fround(value - original[i]!) / sigma) }
-      return { latents: moveAlongDerivative(latents, original, sigma, change), denoised: original }
+      const slope = slopeAt(latents, original, sigma)
+      first = { latents, change, slope }
+      return { latents: addScaled(latents, change, slope), denoised: original }
     }
     const { latents: start, slope, change } = first
     first = undefined
-    const next = latents.map((value, i) => {
-      const mean = fround(slope[i]! + fround(fround(value - original[i]!) / sigma)) / 2
-      return start[i]! + fround(mean * change)
-    })
-    return { latents: next, denoised: original }
+    const mean = weightedSum(0.5, slope, 0.5, slopeAt(latents, original, sigma))
+    return { latents: addScaled(start, change, mean), denoised: original }
   }
 }

@@ -1,9 +1,10 @@
 import { DiffgentorError } from '../errors.ts'
+import { accumulateScaled, addScaled } from '../tensor/arithmetic.ts'
 import { splitAncestral } from './euler-ancestral.ts'
 import { interleaveMiddles, KDPM2_FIELDS, middleSigma, spaceKdpm2 } from './kdpm2-schedule.ts'
 import { computeAlphasCumprod, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
-import { initialNoiseSigma, inputDivisorAt, predictOriginal } from './sigma-space.ts'
+import { initialNoiseSigma, inputDivisorAt, predictOriginal, slopeAt } from './sigma-space.ts'
 
 const { fround } = Math
 
@@ -32,12 +33,8 @@ export const kdpm2Ancestral: SchedulerKind<typeof KDPM2_FIELDS> = {
         const base = start ?? latents
         start = isFirst ? latents : undefined
         const change = fround((isFirst ? middles[entry]! : splits[entry]!.down) - levels[entry]!)
-        const next = base.map((value, i) => value + fround(fround(fround(latents[i]! - original[i]!) / level) * change))
-        if (!isFirst) {
-          const { up } = splits[entry]!
-          const noise = drawNoise()
-          for (let i = 0; i < next.length; i++) next[i] = next[i]! + fround(noise[i]! * up)
-        }
+        const next = addScaled(base, change, slopeAt(latents, original, level))
+        if (!isFirst) accumulateScaled(next, splits[entry]!.up, drawNoise())
         return { latents: next, denoised: original }
       }
 

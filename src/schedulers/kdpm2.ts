@@ -1,7 +1,8 @@
+import { addScaled } from '../tensor/arithmetic.ts'
 import { interleaveMiddles, KDPM2_FIELDS, middleSigma, spaceKdpm2 } from './kdpm2-schedule.ts'
 import { computeAlphasCumprod, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
-import { initialNoiseSigma, inputDivisorAt, predictOriginal } from './sigma-space.ts'
+import { initialNoiseSigma, inputDivisorAt, predictOriginal, slopeAt } from './sigma-space.ts'
 
 const { fround } = Math
 
@@ -30,7 +31,7 @@ export const kdpm2: SchedulerKind<typeof KDPM2_FIELDS> = {
         start = isFirst ? latents : undefined
         const change = fround((isFirst ? middles[entry]! : levels[entry + 1]!) - levels[entry]!)
         return {
-          latents: base.map((value, i) => value + fround(fround(fround(latents[i]! - original[i]!) / level) * change)),
+          latents: addScaled(base, change, slopeAt(latents, original, level)),
           denoised: original,
         }
       }

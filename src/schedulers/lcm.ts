@@ -1,3 +1,4 @@
+import { weightedSum } from '../tensor/arithmetic.ts'
 import { alphaNoiseWeights, decompose } from './alpha-space.ts'
 import { CLIPPING_FIELDS, clipSample } from './clipping.ts'
 import { choice, flag, integer, number } from './config-fields.ts'
@@ -41,11 +42,10 @@ export const lcm: SchedulerKind<typeof FIELDS> = {
         const { original } = decompose(config.prediction_type, prediction, latents, alphas[timestep]!)
         clipSample(original, config)
         const { skip, out } = boundaryWeights(timestep * config.timestep_scaling)
-        const denoised = original.map((value, i) => fround(out * value) + fround(skip * latents[i]!))
+        const denoised = weightedSum(out, original, skip, latents)
         if (index === last) return { latents: denoised, denoised }
         const [signal, spread] = alphaNoiseWeights(alphas[timesteps[index + 1] ?? timestep]!)
-        const noise = drawNoise()
-        return { latents: denoised.map((value, i) => fround(signal * value) + fround(spread * noise[i]!)), denoised }
+        return { latents: weightedSum(signal, denoised, spread, drawNoise()), denoised }
       }
 
       return {

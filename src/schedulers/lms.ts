@@ -1,10 +1,11 @@
 import { DiffgentorError } from '../errors.ts'
+import { accumulateScaled, addScaled } from '../tensor/arithmetic.ts'
 import { choice } from './config-fields.ts'
 import { spaceAndShape } from './euler-sigmas.ts'
 import { computeAlphasCumprod, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
 import { SIGMA_SHAPE_FIELDS } from './sigma-schedules.ts'
-import { initialNoiseSigma, inputDivisorAt, predictOriginal } from './sigma-space.ts'
+import { initialNoiseSigma, inputDivisorAt, predictOriginal, slopeAt } from './sigma-space.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
 
 const { fround } = Math
@@ -34,16 +35,15 @@ export const lms: SchedulerKind<typeof FIELDS> = {
       const step = ({ prediction, latents, index }: StepInput): StepOutput => {
         const sigma = sigmas[index]!
         const original = predictOriginal(config.prediction_type, prediction, latents, sigma)
-        slopes.unshift(latents.map((value, i) => fround(value - original[i]!) / sigma))
+        slopes.unshift(slopeAt(latents, original, sigma))
         if (slopes.length > highest) slopes.pop()
         // A run that begins later counts its order from the start of the schedule, but has fewer slopes.
         const order = Math.min(index + 1, highest)
         const change = new Float32Array(latents.length)
         for (const [age, slope] of slopes.slice(0, order).entries()) {
-          const weight = fround(lagrangeIntegral(sigmas, index, order, age))
-          for (let i = 0; i < change.length; i++) change[i] = change[i]! + fround(weight * slope[i]!)
+          accumulateScaled(change, fround(lagrangeIntegral(sigmas, index, order, age)), slope)
         }
-        return { latents: latents.map((value, i) => value + change[i]!), denoised: original }
+        return { latents: addScaled(latents, 1, change), denoised: original }
       }
 
       return {

@@ -1,3 +1,4 @@
+import { accumulateScaled, addScaled, divideBy, subtractScaledAndDivide, weightedSum } from '../tensor/arithmetic.ts'
 import { alphaNoiseWeights } from './alpha-space.ts'
 import { choice, flag } from './config-fields.ts'
 import { computeAlphasCumprod, NOISE_SCHEDULE_FIELDS } from './noise-schedule.ts'
@@ -100,7 +101,7 @@ type Advance = (history: Float32Array[], prediction: Float32Array, latents: Floa
 
 function createRungeKutta(warmUp: readonly number[], half: number): Advance {
   let kept: Float32Array | undefined
-  let sum = new Float32Array()
+  let sum: Float32Array = new Float32Array()
   return (history, prediction, latents, timestep, count) => {
     const stage = count % RUNGE_KUTTA_WEIGHTS.length
     if (stage === 0) {
@@ -109,7 +110,7 @@ function createRungeKutta(warmUp: readonly number[], half: number): Advance {
       sum = new Float32Array(latents.length)
     }
     const weight = fround(RUNGE_KUTTA_WEIGHTS[stage]!)
-    const added = sum.map((value, i) => value + fround(weight * prediction[i]!))
+    const added = addScaled(sum, weight, prediction)
     if (stage < 3) sum = added
     return {
       from: kept ?? latents,
@@ -125,7 +126,7 @@ function createMultistep(stride: number, improvesFirst: boolean): Advance {
   return (history, prediction, latents, timestep, count) => {
     if (improvesFirst && count === 1) {
       const first = history[0]!
-      const mean = prediction.map((value, i) => fround(value + first[i]!) / 2)
+      const mean = weightedSum(0.5, prediction, 0.5, first)
       return { from: kept!, timestep: timestep + stride, previous: timestep, prediction: mean }
     }
     if (count === 0) kept = latents
@@ -138,24 +139,21 @@ function createMultistep(stride: number, improvesFirst: boolean): Advance {
 /** The multistep formula over all predictions kept, oldest first in `history`. */
 function combine(history: readonly Float32Array[]): Float32Array {
   const { weights, divisor } = MULTISTEP[history.length - 1]!
-  if (divisor === 1) return history[0]!
-  const newest = history.toReversed()
-  const scale = divisor === 24 ? fround(1 / divisor) : undefined
-  return newest[0]!.map((value, i) => {
-    let sum = fround(weights[0] * value)
-    for (let age = 1; age < newest.length; age++) sum = fround(sum + fround(weights[age]! * newest[age]![i]!))
-    return scale === undefined ? sum / divisor : sum * scale
-  })
+  const newest = history.at(-1)!
+  if (divisor === 1) return newest
+  const sum = weightedSum(weights[0], newest, weights[1], history.at(-2)!)
+  for (let age = 2; age < history.length; age++) accumulateScaled(sum, weights[age]!, history.at(-1 - age)!)
+  return divideBy(sum, divisor)
 }
 
 function noiseOfVelocity(velocity: Float32Array, latents: Float32Array, alpha: number): Float32Array {
   const [signal, spread] = alphaNoiseWeights(alpha)
-  return velocity.map((value, i) => fround(signal * value) + fround(spread * latents[i]!))
+  return weightedSum(signal, velocity, spread, latents)
 }
 
 function removeNoise(latents: Float32Array, noise: Float32Array, alpha: number): Float32Array {
   const [signal, spread] = alphaNoiseWeights(alpha)
-  return latents.map((value, i) => fround(value - fround(spread * noise[i]!)) / signal)
+  return subtractScaledAndDivide(latents, spread, noise, signal)
 }
 
 /** Equation 11 of the paper, rearranged so that it does not lose digits. */
@@ -166,5 +164,7 @@ function transfer(latents: Float32Array, noise: Float32Array, alpha: number, pre
   const divisor = fround(
     fround(alpha * fround(sqrt(fround(1 - previousAlpha)))) + fround(sqrt(fround(fround(alpha * share) * previousAlpha))),
   )
-  return latents.map((value, i) => fround(scale * value) - fround(fround(change * noise[i]!) / divisor))
+  const next = new Float32Array(latents.length)
+  for (let i = 0; i < next.length; i++) next[i] = fround(scale * latents[i]!) - fround(fround(change * noise[i]!) / divisor)
+  return next
 }

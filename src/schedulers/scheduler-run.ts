@@ -1,9 +1,8 @@
 import { DiffgentorError } from '../errors.ts'
+import { divideBy, weightedSum } from '../tensor/arithmetic.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { ScheduleOptions, SchedulerRun, SchedulerStep } from './scheduler.ts'
 import type { Layout } from './scheduler-kind.ts'
-
-const { fround } = Math
 
 /** Makes a layout into the run that callers see: cut to the entries that run, with tensors in and out. */
 export function createRun(layout: Layout, options: ScheduleOptions): SchedulerRun {
@@ -19,7 +18,7 @@ export function createRun(layout: Layout, options: ScheduleOptions): SchedulerRu
     scaleModelInput(latents, step) {
       if (layout.inputDivisor === undefined) return latents
       const divisor = layout.inputDivisor(begin + step.index)
-      return { data: latents.data.map((value) => value / divisor), shape: latents.shape }
+      return { data: divideBy(latents.data, divisor), shape: latents.shape }
     },
     step(prediction, latents, step) {
       const result = layout.step({
@@ -67,7 +66,5 @@ function countWhere(values: readonly number[], holds: (value: number) => boolean
 }
 
 function mix(clean: Tensor, noise: Tensor, [cleanWeight, noiseWeight]: readonly [number, number]): Tensor {
-  const noiseData = noise.data
-  const data = clean.data.map((value, index) => fround(cleanWeight * value) + fround(noiseWeight * noiseData[index]!))
-  return { data, shape: clean.shape }
+  return { data: weightedSum(cleanWeight, clean.data, noiseWeight, noise.data), shape: clean.shape }
 }

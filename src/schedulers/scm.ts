@@ -1,4 +1,5 @@
 import { DiffgentorError } from '../errors.ts'
+import { weightedSum } from '../tensor/arithmetic.ts'
 import { choice, integer, number } from './config-fields.ts'
 import { linspaceFloat32 } from './number-ranges.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
@@ -32,12 +33,9 @@ export const scm: SchedulerKind<typeof FIELDS> = {
       const step = ({ prediction, latents, index, drawNoise }: StepInput): StepOutput => {
         const [from, to] = [angles[index]!, angles[index + 1]!]
         const [fromCosine, fromSine] = [cosine(from), sine(from)]
-        const original = latents.map((value, i) => fround(fromCosine * value) - fround(fromSine * prediction[i]!))
+        const original = weightedSum(fromCosine, latents, -fromSine, prediction)
         const [toCosine, toSine] = [cosine(to), sine(to)]
-        const scale = fround(config.sigma_data)
-        const noise = drawNoise()
-        const next = original.map((value, i) => fround(toCosine * value) + fround(toSine * fround(noise[i]! * scale)))
-        return { latents: next, denoised: original }
+        return { latents: weightedSum(toCosine, original, fround(toSine * config.sigma_data), drawNoise()), denoised: original }
       }
 
       return {

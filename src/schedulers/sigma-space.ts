@@ -1,3 +1,4 @@
+import { addScaled, divideBy, subtractScaledAndDivide } from '../tensor/arithmetic.ts'
 import type { PredictionType } from './scheduler.ts'
 
 const { fround, sqrt } = Math
@@ -16,14 +17,13 @@ export function predictOriginal(
 ): Float32Array {
   switch (type) {
     case 'epsilon':
-      return latents.map((value, i) => value - fround(raisedSigma * prediction[i]!))
+    case 'flow_prediction':
+      return addScaled(latents, -raisedSigma, prediction)
     case 'v_prediction': {
       const power = fround(fround(sigma * sigma) + 1)
       const weight = fround(-sigma / fround(sqrt(power)))
-      return latents.map((value, i) => fround(prediction[i]! * weight) + fround(value / power))
+      return addScaled(divideBy(latents, power), weight, prediction)
     }
-    case 'flow_prediction':
-      return latents.map((value, i) => value - fround(prediction[i]! * raisedSigma))
     default:
       return prediction.slice()
   }
@@ -31,7 +31,12 @@ export function predictOriginal(
 
 /** Euler's step from `sigma` by `change`, along the line away from the predicted picture. */
 export function moveAlongDerivative(latents: Float32Array, original: Float32Array, sigma: number, change: number): Float32Array {
-  return latents.map((value, i) => value + fround(fround(fround(value - original[i]!) / sigma) * change))
+  return addScaled(latents, change, slopeAt(latents, original, sigma))
+}
+
+/** (x − x₀) / σ, the direction away from the predicted picture. */
+export function slopeAt(latents: Float32Array, original: Float32Array, sigma: number): Float32Array {
+  return subtractScaledAndDivide(latents, 1, original, sigma)
 }
 
 /** √(σ² + 1): what latents are divided by before the denoiser sees them. */

@@ -1,20 +1,19 @@
+import { addScaled, subtractScaledAndDivide, weightedSum } from '../tensor/arithmetic.ts'
 import { type ThresholdingConfig, thresholdSample } from './clipping.ts'
 import type { PredictionType } from './scheduler.ts'
 import type { StepInput } from './scheduler-kind.ts'
 import type { SolverLevel } from './solver-levels.ts'
-
-const { fround } = Math
 
 /** The clean picture by a prediction at a level; every array operation is rounded to float32 as in torch. */
 function pictureOf(type: PredictionType, prediction: Float32Array, latents: Float32Array, level: SolverLevel): Float32Array {
   const { alpha, sigma } = level
   switch (type) {
     case 'epsilon':
-      return latents.map((value, i) => fround(value - fround(sigma * prediction[i]!)) / alpha)
+      return subtractScaledAndDivide(latents, sigma, prediction, alpha)
     case 'v_prediction':
-      return latents.map((value, i) => fround(alpha * value) - fround(sigma * prediction[i]!))
+      return weightedSum(alpha, latents, -sigma, prediction)
     case 'flow_prediction':
-      return latents.map((value, i) => value - fround(sigma * prediction[i]!))
+      return addScaled(latents, -sigma, prediction)
     default:
       return prediction.slice(0, latents.length)
   }
@@ -27,7 +26,7 @@ function noiseOf(type: PredictionType, prediction: Float32Array, latents: Float3
     case 'epsilon':
       return prediction.slice(0, latents.length)
     case 'v_prediction':
-      return latents.map((value, i) => fround(alpha * prediction[i]!) + fround(sigma * value))
+      return weightedSum(sigma, latents, alpha, prediction)
     default:
       return noiseBeside(prediction, latents, level)
   }
@@ -35,7 +34,7 @@ function noiseOf(type: PredictionType, prediction: Float32Array, latents: Float3
 
 /** The noise that, with this clean picture, makes up the latents. */
 export function noiseBeside(picture: Float32Array, latents: Float32Array, { alpha, sigma }: SolverLevel): Float32Array {
-  return latents.map((value, i) => fround(value - fround(alpha * picture[i]!)) / sigma)
+  return subtractScaledAndDivide(latents, alpha, picture, sigma)
 }
 
 export interface SolverPrediction {

@@ -1,4 +1,5 @@
 import { DiffgentorError } from '../errors.ts'
+import { weightedSum } from '../tensor/arithmetic.ts'
 import { alphaNoiseWeights, decompose } from './alpha-space.ts'
 import { THRESHOLDING_FIELDS } from './clipping.ts'
 import { choice, flag, integer, number } from './config-fields.ts'
@@ -7,7 +8,7 @@ import { computeAlphasCumprod } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
 import { SPACING_FIELDS, timestepSpacing } from './timestep-spacing.ts'
 
-const { fround, sqrt } = Math
+const { fround } = Math
 
 const FIELDS = {
   ...DISTILLED_NOISE_FIELDS,
@@ -44,15 +45,10 @@ export const tcd: SchedulerKind<typeof FIELDS> = {
         const passed = alphas[Math.floor(fround(fround(1 - eta) * next))]!
         const { original, noise } = decompose(config.prediction_type, prediction, latents, alphas[timesteps[index]!]!)
         const [signal, spread] = alphaNoiseWeights(passed)
-        const moved = original.map((value, i) => fround(signal * value) + fround(spread * noise[i]!))
-        if (eta > 0 && index !== last) {
-          const ratio = fround(alphas[next]! / passed)
-          const kept = fround(sqrt(ratio))
-          const fresh = fround(sqrt(fround(1 - ratio)))
-          const drawn = drawNoise()
-          for (let i = 0; i < moved.length; i++) moved[i] = fround(kept * moved[i]!) + fround(fresh * drawn[i]!)
-        }
-        return { latents: moved, denoised: original }
+        const moved = weightedSum(signal, original, spread, noise)
+        if (eta === 0 || index === last) return { latents: moved, denoised: original }
+        const [kept, fresh] = alphaNoiseWeights(fround(alphas[next]! / passed))
+        return { latents: weightedSum(kept, moved, fresh, drawNoise()), denoised: original }
       }
 
       return {

@@ -1,3 +1,4 @@
+import { accumulateScaled, divideBy, scaledDifference, weightedSum } from '../tensor/arithmetic.ts'
 import type { SolverLevel } from './solver-levels.ts'
 
 const { fround } = Math
@@ -42,17 +43,14 @@ export function unipcUpdate(
 
   const latentsWeight = setting.predict_x0 ? fround(to.sigma / from.sigma) : fround(to.alpha / from.alpha)
   const level = setting.predict_x0 ? to.alpha : to.sigma
-  const newestWeight = fround(level * growth)
-  const changeWeight = fround(level * scale)
-  return latents.map((value, i) => {
-    const newestValue = newest[i]!
-    let change = 0
-    for (let age = 0; age < ratios.length; age++) {
-      change = fround(change + fround(weights[age]! * fround(fround(outputs[age + 1]![i]! - newestValue) / ratios[age]!)))
-    }
-    if (corrector !== undefined) change = fround(change + fround(weights.at(-1)! * fround(corrector[i]! - newestValue)))
-    return fround(fround(latentsWeight * value) - fround(newestWeight * newestValue)) - fround(changeWeight * change)
-  })
+  const change = new Float32Array(latents.length)
+  for (const [age, ratio] of ratios.entries()) {
+    accumulateScaled(change, weights[age]!, divideBy(scaledDifference(1, outputs[age + 1]!, newest), ratio))
+  }
+  if (corrector !== undefined) accumulateScaled(change, weights.at(-1)!, scaledDifference(1, corrector, newest))
+  const next = weightedSum(latentsWeight, latents, -fround(level * growth), newest)
+  accumulateScaled(next, -fround(level * scale), change)
+  return next
 }
 
 /** The right sides of the order conditions. */
