@@ -20,7 +20,10 @@ export interface ProbeReport {
  */
 export async function probeProviders(): Promise<ProbeReport> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const child = fork(fileURLToPath(new URL(`./probe-process.${extension}`, import.meta.url)), { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const child = fork(fileURLToPath(new URL(`./probe-process.${extension}`, import.meta.url)), {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: [],
+  })
   return await new Promise((resolve) => {
     child.once('message', (report) => resolve(report as ProbeReport))
     child.once('exit', (code, signal) => {
