@@ -1,28 +1,38 @@
-import type { CallContext, GeneratedImage, ImageRequest, ImageWarning } from '../contract/index.ts'
+import type { CallContext, GeneratedImage, ImageRequest } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
-import { tensorToPicture } from '../images/picture-tensor.ts'
-import { createNoiseSource } from '../noise/noise-source.ts'
-import { encodeNpy } from '../tensor/npy.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import { NO_ADAPTERS } from './adapter-plan.ts'
-import { denoise } from './denoise.ts'
 import { describeFacts } from './describe-model.ts'
-import type { PreparedRequest } from './families/family.ts'
+import { drawImage, type Stage } from './draw-image.ts'
 import { findFamily } from './families/index.ts'
 import { openDenoiser } from './families/predict-guided.ts'
+import { listIgnoredWishes } from './ignored-wishes.ts'
 import type { DrawingJob, OpenModel } from './job.ts'
+import { openOtherVae } from './other-vae.ts'
 import type { ModelDescription, Pipeline, PipelineFamily, PipelineResult } from './pipeline.ts'
 import { describeRecipe } from './recipe.ts'
+import { leaveRestToRefiner, toRefinerJob } from './refiner.ts'
 import { resolveJob } from './resolve-job.ts'
+import type { Vae } from './vae.ts'
+import { WarningList } from './warning-list.ts'
 
-/** A diffusion model with one UNet. */
+export interface DiffusionPipelineOptions {
+  /** Opens another model on the same graph store, such as a refiner. */
+  openFurther: (folder: string) => Promise<OpenModel>
+  vaeTiling: boolean
+}
+
+/** A diffusion model with one UNet, and what a request may put beside it. */
 export class DiffusionPipeline implements Pipeline {
   readonly family: PipelineFamily
   readonly description: ModelDescription
   readonly #model: OpenModel
+  readonly #options: DiffusionPipelineOptions
+  readonly #vaes = new Map<string, Vae>()
+  readonly #refiners = new Map<string, OpenModel>()
 
-  constructor(model: OpenModel) {
+  constructor(model: OpenModel, options: DiffusionPipelineOptions) {
     this.#model = model
+    this.#options = options
     this.family = model.facts.family
     this.description = describeFacts(model.facts)
   }
@@ -31,21 +41,23 @@ export class DiffusionPipeline implements Pipeline {
     return this.#model.store.runtimeMs
   }
 
-  async run(request: ImageRequest, context: CallContext): Promise<PipelineResult> {
+  async run(asked: ImageRequest, context: CallContext): Promise<PipelineResult> {
     context.signal.throwIfAborted()
     context.onProgress?.({ phase: 'start' })
+    const request = leaveRestToRefiner(asked)
     const adapters = await this.#model.adapters.plan(request.diffusion ?? {})
     const warnings = new WarningList([...this.#model.facts.warnings, ...adapters.warnings])
     const job = await resolveJob(this.#model, {
       request,
       context,
       adapters,
-      vae: this.#model.vae,
+      vae: await this.#chooseVae(request),
       warn: (warning) => warnings.add(warning),
     })
-    const prepared = await findFamily(this.family)(this.#model, job)
+    for (const warning of listIgnoredWishes(this.family, job.mode, request)) warnings.add(warning)
+    const stages = await this.#prepareStages(job)
     const images: GeneratedImage[] = []
-    for (const [index, seed] of seedsOf(request).entries()) images.push(await drawImage(job, prepared, { index, seed }))
+    for (const [index, seed] of seedsOf(request).entries()) images.push(await drawImage(stages, { index, seed }))
     return { images, warnings: warnings.list, recipe: describeRecipe(this.family, job) }
   }
 
@@ -57,53 +69,31 @@ export class DiffusionPipeline implements Pipeline {
     await vae.warmUp(context)
   }
 
+  async #prepareStages(job: DrawingJob): Promise<Stage[]> {
+    const stages = [{ job, prepared: await findFamily(this.family)(this.#model, job) }]
+    const folder = job.request.diffusion?.refiner
+    if (folder === undefined) return stages
+    const refiner = this.#refiners.get(folder) ?? (await this.#options.openFurther(folder))
+    this.#refiners.set(folder, refiner)
+    const refinerJob = toRefinerJob(refiner, job)
+    return [...stages, { job: refinerJob, prepared: await findFamily(refiner.facts.family)(refiner, refinerJob) }]
+  }
+
+  async #chooseVae({ diffusion }: ImageRequest): Promise<Vae> {
+    const folder = diffusion?.vae
+    if (folder === undefined) return this.#model.vae
+    const { facts, store } = this.#model
+    const vae = this.#vaes.get(folder) ?? (await openOtherVae(folder, { facts, store, tiling: this.#options.vaeTiling }))
+    this.#vaes.set(folder, vae)
+    return vae
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#model.store[Symbol.asyncDispose]()
-  }
-}
-
-/** Warnings of one request, each once. */
-class WarningList {
-  readonly list: ImageWarning[]
-
-  constructor(first: readonly ImageWarning[]) {
-    this.list = [...first]
-  }
-
-  add(warning: ImageWarning): void {
-    const isKnown = this.list.some(({ field, detail }) => field === warning.field && detail === warning.detail)
-    if (!isKnown) this.list.push(warning)
   }
 }
 
 function seedsOf({ seeds, numImages }: ImageRequest): readonly number[] {
   if (seeds?.length === numImages) return seeds
   throw new DiffgentorError('internal', `A pipeline needs one seed for each of ${numImages} images, got ${seeds?.length ?? 0}.`)
-}
-
-/** One image with its own generator and its own way through the schedule. */
-async function drawImage(
-  job: DrawingJob,
-  prepared: PreparedRequest,
-  { index, seed }: { index: number; seed: number },
-): Promise<GeneratedImage> {
-  const { context, request, vae } = job
-  context.signal.throwIfAborted()
-  const { noiseSource = 'torch-cpu', noiseDtype = 'float32', saveLatents = false } = request.diffusion ?? {}
-  const noise = createNoiseSource({ source: noiseSource, seed, dtype: noiseDtype })
-  const start = await prepared.begin(noise)
-  const latents = await denoise(start, context.signal, async ({ index: step, total }) => {
-    context.onProgress?.({ phase: 'step-end', image: index, step: step + 1, totalSteps: total })
-  })
-  assertNumbers(latents)
-  const picture = tensorToPicture(await vae.decode(latents, context))
-  return saveLatents ? { picture, seed, latents: encodeNpy(latents) } : { picture, seed }
-}
-
-function assertNumbers({ data }: Tensor): void {
-  if (data.every(Number.isFinite)) return
-  throw new DiffgentorError(
-    'nan_output',
-    'The denoiser gave values that are not numbers, as half-precision models do when they overflow; use a float32 export or other settings.',
-  )
 }

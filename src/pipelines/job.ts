@@ -1,4 +1,5 @@
 import type { CallContext, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
+import type { AlignedFamily } from '../schedulers/align-your-steps.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { AdapterPlan } from './adapter-plan.ts'
@@ -37,6 +38,8 @@ export interface DrawingJob {
   /** The mask [1, 1, H, W] of zeros and ones; 1 repaints. */
   readonly mask: Tensor | undefined
   readonly scheduler: Scheduler
+  /** Whose optimized timesteps apply, should the scheduler ask for some. */
+  readonly alignedFamily: AlignedFamily
   readonly vae: Vae
   readonly adapters: AdapterPlan
   readonly warn: (warning: ImageWarning) => void

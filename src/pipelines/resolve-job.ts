@@ -41,6 +41,7 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
     source: sources && toSourceTensor(sources.image, size),
     mask: sources?.mask && toMask(sources.mask, size),
     scheduler,
+    alignedFamily: facts.family.startsWith('stable-diffusion-xl') ? 'stable-diffusion-xl' : 'stable-diffusion',
   }
 }
 

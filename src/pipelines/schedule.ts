@@ -1,21 +1,26 @@
 import { DiffgentorError } from '../errors.ts'
 import type { NoiseSource } from '../noise/noise-source.ts'
+import { alignYourSteps } from '../schedulers/align-your-steps.ts'
 import type { ScheduleOptions, SchedulerRun } from '../schedulers/scheduler.ts'
 import type { DrawingJob } from './job.ts'
 
-/** Lays out one image's schedule: all of it, or from where a source picture enters. */
+/** Lays out one image's schedule: all of it, or the part that a source picture or another model leaves. */
 export function startSchedule(
   job: DrawingJob,
-  noise: NoiseSource,
-  { laidOutByStrength = false }: { laidOutByStrength?: boolean } = {},
+  noise: Pick<NoiseSource, 'normal'>,
+  { laidOutByStrength = false }: { laidOutByStrength?: boolean | undefined } = {},
 ): SchedulerRun {
   const { scheduler, numInferenceSteps, strength, mode, request } = job
+  const { eta = 0, denoisingStart, denoisingEnd } = request.diffusion ?? {}
   const options: ScheduleOptions = {
     numInferenceSteps,
-    eta: request.diffusion?.eta ?? 0,
+    timesteps: scheduler.alignsSteps ? alignYourSteps(job.alignedFamily, numInferenceSteps) : undefined,
+    eta,
+    keepFrom: denoisingEnd === undefined ? undefined : cutoff(job, denoisingEnd),
     drawNoise: noise.normal,
   }
   if (mode === 'text') return scheduler.startRun(options)
+  if (denoisingStart !== undefined) return scheduler.startRun({ ...options, keepBelow: cutoff(job, denoisingStart) })
   if (laidOutByStrength) return scheduler.startRun({ ...options, strength })
   const stepsToRun = Math.min(Math.floor(numInferenceSteps * strength), numInferenceSteps)
   if (stepsToRun < 1) throw tooWeak(job)
@@ -24,6 +29,13 @@ export function startSchedule(
   // The first entry depends on how many entries the scheduler makes of a step, which only a run tells.
   const { order } = scheduler.startRun(options)
   return scheduler.startRun({ ...options, beginIndex: firstStep * order })
+}
+
+/** The timestep that parts base and refiner; Python rounds halves to even. */
+function cutoff({ scheduler: { numTrainTimesteps } }: DrawingJob, share: number): number {
+  const exact = numTrainTimesteps - share * numTrainTimesteps
+  const rounded = Math.round(exact)
+  return exact % 1 === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded
 }
 
 function tooWeak({ numInferenceSteps, strength }: DrawingJob): DiffgentorError {

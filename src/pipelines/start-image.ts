@@ -18,18 +18,23 @@ export interface StartOptions {
   denoiserSeesMask?: boolean
   /** The schedule is laid out by strength instead of being entered midway (latent consistency). */
   laidOutByStrength?: boolean
+  /** Latents that another model has begun: the run goes on from them as they are. */
+  handedOver?: Tensor | undefined
 }
 
 /** Draws what one image starts from. The order of draws is that of diffusers. */
 export async function startImage(job: DrawingJob, noise: NoiseSource, options: StartOptions = {}): Promise<StartedImage> {
   const run = startSchedule(job, noise, options)
   if (job.mode === 'text') return { run, latents: scaleNoise(noise.normal(job.latentShape), run) }
+  if (options.handedOver) return { run, latents: options.handedOver }
   if (job.mode === 'image') return await startFromPicture(job, noise, run)
   return options.denoiserSeesMask ? await startSeeingMask(job, noise, run) : await startKeepingRest(job, noise, run)
 }
 
 async function startFromPicture(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
   const clean = await job.vae.encode(job.source!, noise.normal, job.context)
+  // A source for the end of the schedule is taken to be noisy already.
+  if (job.request.diffusion?.denoisingStart !== undefined) return { run, latents: clean }
   return { run, latents: run.addNoise(clean, noise.normal(job.latentShape), run.steps[0]!) }
 }
 

@@ -1,4 +1,4 @@
-import type { CallContext } from '../contract/index.ts'
+import type { CallContext, RawPicture } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import type { GraphSignature } from '../onnx-proto/graph-signature.ts'
 import type { DrawNoise } from '../schedulers/scheduler.ts'
@@ -6,6 +6,9 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { VaeConfig } from './folder/vae-config.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
 import { type EncodedPicture, VaeDecoder, VaeEncoder } from './graphs/vae-graphs.ts'
+import { LatentPreview } from './latent-preview.ts'
+import { firstHalf, samplePosterior, toDenoiserLatents, toVaeLatents } from './vae-latents.ts'
+import { runTiled } from './vae-tiling.ts'
 
 export interface VaeOptions {
   config: VaeConfig
@@ -13,11 +16,14 @@ export interface VaeOptions {
   decoder: GraphSignature
   /** Absent where the folder has no encoder. */
   encoder: GraphSignature | undefined
+  /** Work in tiles where a picture is larger than those that the VAE was trained on. */
+  tiling: boolean
 }
 
 /** A VAE: between pictures of −1 … 1 and the latents that the denoiser works on. */
 export class Vae {
   readonly config: VaeConfig
+  readonly #preview = new LatentPreview()
   readonly #options: VaeOptions
   /** Several images of one request start from one source. */
   readonly #encoded = new WeakMap<Tensor, EncodedPicture>()
@@ -30,7 +36,14 @@ export class Vae {
   /** Denoiser latents [1, C, h, w] to a picture [1, 3, H, W]. */
   async decode(latents: Tensor, context: CallContext): Promise<Tensor> {
     const decoder = await this.#decoder(context)
-    return await decoder.decode(toVaeLatents(latents, this.config))
+    const input = toVaeLatents(latents, this.config)
+    const { sampleSize, scaleFactor } = this.config
+    const plan = { inputSide: Math.floor(sampleSize / scaleFactor), outputSide: sampleSize, ratio: scaleFactor }
+    const picture = this.#needsTiles(input, plan.inputSide)
+      ? await runTiled(input, plan, (tile) => decoder.decode(tile))
+      : await decoder.decode(input)
+    this.#preview.learn(latents, picture)
+    return picture
   }
 
   /** A picture to denoiser latents. Draws from the posterior where the graph gives one. */
@@ -52,9 +65,24 @@ export class Vae {
   async #encode(picture: Tensor, context: CallContext): Promise<EncodedPicture> {
     const held = this.#encoded.get(picture)
     if (held) return held
-    const encoded = await (await this.#encoder(context)).encode(picture)
+    const encoded = await this.#encodeWhole(picture, await this.#encoder(context))
     this.#encoded.set(picture, encoded)
     return encoded
+  }
+
+  async #encodeWhole(picture: Tensor, encoder: VaeEncoder): Promise<EncodedPicture> {
+    const { sampleSize, scaleFactor } = this.config
+    if (!this.#needsTiles(picture, sampleSize)) return await encoder.encode(picture)
+    const plan = { inputSide: sampleSize, outputSide: Math.floor(sampleSize / scaleFactor), ratio: 1 / scaleFactor }
+    const joined = await runTiled(picture, plan, async (tile) => {
+      const encoded = await encoder.encode(tile)
+      return encoded.kind === 'moments' ? encoded.moments : encoded.latents
+    })
+    return encoder.givesMoments ? { kind: 'moments', moments: joined } : { kind: 'latents', latents: joined }
+  }
+
+  #needsTiles({ shape }: Tensor, side: number): boolean {
+    return this.#options.tiling && (shape[2]! > side || shape[3]! > side)
   }
 
   async #encoder(context: CallContext): Promise<VaeEncoder> {
@@ -85,54 +113,20 @@ export class Vae {
     })
   }
 
+  /**
+   * A rough small picture of unfinished latents. The first one costs a decode, unless a picture was decoded before; undefined where that
+   * would push the denoiser out of memory.
+   */
+  async previewOf(latents: Tensor, context: CallContext): Promise<RawPicture | undefined> {
+    if (!this.#preview.isReady) {
+      if (this.#options.store.offloads) return undefined
+      await this.decode(latents, context)
+    }
+    return this.#preview.render(latents)
+  }
+
   /** Loads the decoder. */
   async warmUp(context: CallContext): Promise<void> {
     await this.#decoder(context)
   }
-}
-
-function toVaeLatents({ data, shape }: Tensor, config: VaeConfig): Tensor {
-  const { mean, std, scaling, shift } = config
-  const divisor = Math.fround(scaling)
-  if (!mean || !std) return { data: data.map((value) => Math.fround(value / divisor) + shift), shape }
-  const plane = data.length / shape[1]!
-  return {
-    data: data.map((value, i) => {
-      const channel = Math.floor(i / plane)
-      return Math.fround(Math.fround(value * std[channel]!) / divisor) + mean[channel]!
-    }),
-    shape,
-  }
-}
-
-function toDenoiserLatents({ data, shape }: Tensor, { mean, std, scaling, shift }: VaeConfig): Tensor {
-  const factor = Math.fround(scaling)
-  if (!mean || !std) return { data: data.map((value) => Math.fround(value - shift) * factor), shape }
-  const plane = data.length / shape[1]!
-  return {
-    data: data.map((value, i) => {
-      const channel = Math.floor(i / plane)
-      return Math.fround(Math.fround(value - mean[channel]!) * factor) / std[channel]!
-    }),
-    shape,
-  }
-}
-
-/** The logarithm of the variance is kept within these bounds before it is used. */
-const LOG_VARIANCE = { least: -30, most: 20 }
-
-function samplePosterior(encoded: EncodedPicture, drawNoise: DrawNoise): Tensor {
-  if (encoded.kind === 'latents') return encoded.latents
-  const mean = firstHalf(encoded.moments)
-  const noise = drawNoise(mean.shape)
-  const logVariance = encoded.moments.data.subarray(mean.data.length)
-  const data = mean.data.map((value, i) => {
-    const bounded = Math.min(LOG_VARIANCE.most, Math.max(LOG_VARIANCE.least, logVariance[i]!))
-    return value + Math.fround(Math.fround(Math.exp(Math.fround(bounded * 0.5))) * noise.data[i]!)
-  })
-  return { data, shape: mean.shape }
-}
-
-function firstHalf({ data, shape: [, channels, height, width] }: Tensor): Tensor {
-  return { data: data.slice(0, data.length / 2), shape: [1, channels! / 2, height!, width!] }
 }

@@ -1,11 +1,12 @@
 import type { NoiseSource } from '../../noise/noise-source.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import type { DenoiseStart } from '../denoise.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 
 /** A request made ready: texts encoded, guidance chosen. Serves every image of the request. */
 export interface PreparedRequest {
-  /** Draws what one image starts from. */
-  begin(noise: NoiseSource): Promise<DenoiseStart>
+  /** Draws what one image starts from. `handedOver`: latents that another model has begun. */
+  begin(noise: NoiseSource, handedOver?: Tensor): Promise<DenoiseStart>
 }
 
 /** What a family says: how a request is made ready. Loop, schedule, VAE and result are the same for all. */

@@ -4,10 +4,14 @@ import type { PrepareRequest } from './family.ts'
 import { prepareInstructPix2Pix } from './instruct-pix2pix.ts'
 import { prepareLatentConsistency } from './latent-consistency.ts'
 import { prepareStableDiffusion } from './stable-diffusion.ts'
+import { prepareStableDiffusionXl } from './stable-diffusion-xl.ts'
 
 const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'stable-diffusion': prepareStableDiffusion,
   'stable-diffusion-inpaint': prepareStableDiffusion,
+  'stable-diffusion-xl': prepareStableDiffusionXl,
+  'stable-diffusion-xl-refiner': prepareStableDiffusionXl,
+  'stable-diffusion-xl-inpaint': prepareStableDiffusionXl,
   'latent-consistency': prepareLatentConsistency,
   'instruct-pix2pix': prepareInstructPix2Pix,
 }

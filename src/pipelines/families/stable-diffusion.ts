@@ -31,8 +31,8 @@ export function guideFreely(job: DrawingJob, negative: Branch, positive: Branch)
 export function beginWith(model: OpenModel, job: DrawingJob, guidance: Guidance, options: StartOptions = {}): PreparedRequest {
   const denoiserSeesMask = model.facts.traits.needsMask === true
   return {
-    async begin(noise) {
-      const started = await startImage(job, noise, { ...options, denoiserSeesMask })
+    async begin(noise, handedOver) {
+      const started = await startImage(job, noise, { ...options, denoiserSeesMask, handedOver })
       const denoiser = await openDenoiser(model, job)
       return { ...started, predict: predictGuided(denoiser, appendMask(guidance, started)) }
     },

@@ -1,9 +1,7 @@
-import { dirname, relative } from 'node:path'
+import { relative } from 'node:path'
 import type { ImageWarning, SizeRule } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
-import { checkExternalData } from '../../onnx-proto/external-data.ts'
-import { type GraphSignature, readGraphSignature } from '../../onnx-proto/graph-signature.ts'
-import { whyNotRunnable } from '../../onnx-proto/runnable.ts'
+import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
 import type { ModelComponent, ModelDefaults, PipelineFamily, StoredPrecision } from '../pipeline.ts'
 import { detectFamily, fixedDimension, parseFamily } from './detect-family.ts'
@@ -11,6 +9,7 @@ import { FAMILY_TRAITS, type FamilyTraits } from './family-traits.ts'
 import type { ComponentName } from './graph-files.ts'
 import { readDefaults } from './model-defaults.ts'
 import { type ModelFolder, readModelFolder } from './model-folder.ts'
+import { readCheckedGraph } from './read-signature.ts'
 import { makeSizeRule } from './size-rule.ts'
 import { readVaeConfig, type VaeConfig } from './vae-config.ts'
 
@@ -40,8 +39,13 @@ export interface InspectOptions {
 /** Reads a model folder and checks that it is whole, safe to load and of a known family. */
 export async function inspectModel(path: string, options: InspectOptions = {}): Promise<ModelFacts> {
   const folder = await readModelFolder(path, options.dtype)
-  const signatures = await readSignatures(folder)
-  const components = await checkComponents(folder, signatures, options.device)
+  const signatures = new Map<ComponentName, GraphSignature>()
+  const components: ModelComponent[] = []
+  for (const [name, file] of folder.graphs) {
+    const { signature, files } = await readCheckedGraph(file, options.device)
+    signatures.set(name, signature)
+    components.push({ name, files: files.map((path) => relative(folder.root, path)), weightBytes: weightBytes(signature) })
+  }
   const unet = signatures.get('unet')
   if (!unet) throw explainNoUnet(path, folder)
   const warnings: ImageWarning[] = []
@@ -72,28 +76,6 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     memoryBytes: [...signatures.values()].reduce((sum, signature) => sum + memoryOf(signature), 0),
     warnings,
   }
-}
-
-async function readSignatures({ graphs }: ModelFolder): Promise<Map<ComponentName, GraphSignature>> {
-  const signatures = new Map<ComponentName, GraphSignature>()
-  for (const [name, file] of graphs) signatures.set(name, await readGraphSignature(file))
-  return signatures
-}
-
-async function checkComponents(
-  { root }: ModelFolder,
-  signatures: ReadonlyMap<ComponentName, GraphSignature>,
-  device: InspectOptions['device'],
-): Promise<ModelComponent[]> {
-  const components: ModelComponent[] = []
-  for (const [name, signature] of signatures) {
-    const reason = whyNotRunnable(signature, { device })
-    if (reason) throw new DiffgentorError('unsupported', reason)
-    const data = await checkExternalData(dirname(signature.file), signature)
-    const files = [signature.file, ...data.map(({ location }) => `${dirname(signature.file)}/${location}`)]
-    components.push({ name, files: files.map((file) => relative(root, file)), weightBytes: weightBytes(signature) })
-  }
-  return components
 }
 
 function weightBytes({ initializerBytes }: GraphSignature): number {

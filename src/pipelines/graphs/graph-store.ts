@@ -51,6 +51,11 @@ export class GraphStore implements AsyncDisposable {
     this.#options = options
   }
 
+  /** Whether loading a graph may push others out of memory. */
+  get offloads(): boolean {
+    return this.#options.offload
+  }
+
   /** Milliseconds computed so far, by released graphs too. */
   get runtimeMs(): number {
     return [...this.#open.values()].reduce((sum, { session }) => sum + session.runtimeMs, this.#closedMs)

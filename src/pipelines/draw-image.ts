@@ -1,0 +1,77 @@
+import type { GeneratedImage, ImageRequest } from '../contract/index.ts'
+import { DiffgentorError } from '../errors.ts'
+import { tensorToPicture } from '../images/picture-tensor.ts'
+import { createNoiseSource } from '../noise/noise-source.ts'
+import { encodeNpy } from '../tensor/npy.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { zeros } from './channels.ts'
+import { denoise, type StepReport } from './denoise.ts'
+import type { PreparedRequest } from './families/family.ts'
+import type { DrawingJob } from './job.ts'
+import { startSchedule } from './schedule.ts'
+
+/** One model's part of a request; with a refiner there are two. */
+export interface Stage {
+  job: DrawingJob
+  prepared: PreparedRequest
+}
+
+/** Which picture of the request is drawn, and from which seed. */
+export interface ImagePlace {
+  index: number
+  seed: number
+}
+
+/** Draws one image with its own generator, through all stages, and decodes it. */
+export async function drawImage(stages: readonly Stage[], place: ImagePlace): Promise<GeneratedImage> {
+  const last = stages.at(-1)!.job
+  const latents = await drawLatents(stages, place)
+  assertNumbers(latents)
+  const picture = tensorToPicture(await last.vae.decode(latents, last.context))
+  const drawn = { picture, seed: place.seed }
+  return last.request.diffusion?.saveLatents ? { ...drawn, latents: encodeNpy(latents) } : drawn
+}
+
+async function drawLatents(stages: readonly Stage[], place: ImagePlace): Promise<Tensor> {
+  const { context, request } = stages[0]!.job
+  context.signal.throwIfAborted()
+  const noise = createNoiseSource({ ...noiseKind(request), seed: place.seed })
+  let latents: Tensor | undefined
+  let stepsBefore = 0
+  for (const [at, { job, prepared }] of stages.entries()) {
+    const stepsAfter = countSteps(stages.slice(at + 1))
+    const start = await prepared.begin(noise, latents)
+    const before = stepsBefore
+    latents = await denoise(start, context.signal, (report) =>
+      reportStep(job, place.index, { ...report, index: before + report.index, total: before + report.total + stepsAfter }),
+    )
+    stepsBefore += start.run.steps.length
+  }
+  return latents!
+}
+
+function noiseKind({ diffusion }: ImageRequest) {
+  return { source: diffusion?.noiseSource ?? 'torch-cpu', dtype: diffusion?.noiseDtype ?? 'float32' } as const
+}
+
+/** Steps of stages that have not begun; laying out a schedule draws nothing. */
+function countSteps(stages: readonly Stage[]): number {
+  return stages.reduce((sum, { job }) => sum + startSchedule(job, { normal: zeros }).steps.length, 0)
+}
+
+async function reportStep({ context, vae }: DrawingJob, image: number, report: StepReport): Promise<void> {
+  const { onProgress, previewEvery = 0 } = context
+  const step = report.index + 1
+  onProgress?.({ phase: 'step-end', image, step, totalSteps: report.total })
+  if (!onProgress || previewEvery <= 0 || step % previewEvery !== 0 || step === report.total) return
+  const picture = await vae.previewOf(report.denoised, context)
+  if (picture) onProgress({ phase: 'preview', image, step, picture })
+}
+
+function assertNumbers({ data }: Tensor): void {
+  if (data.every(Number.isFinite)) return
+  throw new DiffgentorError(
+    'nan_output',
+    'The denoiser gave values that are not numbers, as half-precision models do when they overflow; use a float32 export or other settings.',
+  )
+}

@@ -1,0 +1,59 @@
+import type { Size } from '../../contract/index.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { joinAxis, zeros } from '../channels.ts'
+import type { ComponentName } from '../folder/graph-files.ts'
+import type { DenoiserFeeds } from '../graphs/denoiser.ts'
+import { withoutGuidance } from '../guidance.ts'
+import type { DrawingJob, OpenModel } from '../job.ts'
+import type { PrepareRequest } from './family.ts'
+import { beginWith, guideFreely } from './stable-diffusion.ts'
+
+/** How high the refiner shall aim, and what it shall keep away from, on a scale of 1 to 10. */
+const AESTHETIC_SCORES = { positive: 6, negative: 2.5 }
+
+/** Stable Diffusion XL (arXiv 2307.01952): two text encoders, and conditioning on sizes. Base, refiner, Turbo and inpainting models. */
+export const prepareStableDiffusionXl: PrepareRequest = async (model, job) => {
+  const { prompt, negativePrompt, diffusion } = job.request
+  const encode = (texts: EncoderTexts, field: string) => encodeBoth(model, job, texts, field)
+  const text = await encode({ first: prompt, second: diffusion?.prompt2 ?? prompt }, 'prompt')
+  const positive = { feeds: { ...text, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.positive) } }
+  if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
+  const without =
+    negativePrompt === undefined && forcesZeros(model)
+      ? { text: zeros(text.text!.shape), pooled: zeros(text.pooled!.shape) }
+      : await encode({ first: negativePrompt ?? '', second: negativePrompt ?? '' }, 'negative_prompt')
+  const negative = { feeds: { ...without, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.negative) } }
+  return beginWith(model, job, guideFreely(job, negative, positive))
+}
+
+interface EncoderTexts {
+  first: string
+  second: string
+}
+
+/** The states before the last layer of both encoders, side by side, and the pooled projection of the second. */
+async function encodeBoth(model: OpenModel, job: DrawingJob, texts: EncoderTexts, field: string): Promise<DenoiserFeeds> {
+  // Layers are left out for the prompt only, as diffusers does.
+  const state = 1 + (field === 'prompt' ? (job.request.diffusion?.clipSkip ?? 0) : 0)
+  const encode = (encoder: ComponentName, text: string, pooled: boolean) =>
+    model.prompts.encode({ encoder, text, wish: { state, pooled }, field }, job)
+  const { states, pooled } = await encode('text_encoder_2', texts.second, true)
+  if (!model.facts.signatures.has('text_encoder')) return { text: states, pooled: pooled! }
+  const first = await encode('text_encoder', texts.first, false)
+  return { text: joinAxis([first.states, states], 2), pooled: pooled! }
+}
+
+/** A negative prompt that is not given is zeros rather than the encoding of nothing; an empty one is encoded. */
+function forcesZeros({ facts }: OpenModel): boolean {
+  return facts.folder.index['force_zeros_for_empty_prompt'] !== false
+}
+
+/** Original size, crop, and target size, or for the refiner an aesthetic score in place of the target size. Heights come first. */
+function sizeConditions(model: OpenModel, { request, size }: DrawingJob, score: number): Tensor {
+  const { originalSize = size, targetSize = size, cropTopLeft = { top: 0, left: 0 } } = request.diffusion ?? {}
+  const heightFirst = ({ height, width }: Size) => [height, width]
+  const isRefiner = model.facts.family === 'stable-diffusion-xl-refiner'
+  const goal = isRefiner ? [score] : heightFirst(targetSize)
+  const data = Float32Array.from([...heightFirst(originalSize), cropTopLeft.top, cropTopLeft.left, ...goal])
+  return { data, shape: [1, data.length] }
+}

@@ -1,0 +1,33 @@
+import { AdapterPlanner } from './adapters/adapter-planner.ts'
+import { type InspectOptions, inspectModel } from './folder/inspect-model.ts'
+import type { GraphStore } from './graphs/graph-store.ts'
+import type { OpenModel } from './job.ts'
+import { PromptEncoder } from './prompts/prompt-encoder.ts'
+import { Vae } from './vae.ts'
+
+export interface OpenModelOptions extends InspectOptions {
+  folder: string
+  store: GraphStore
+  /** Where merged weights are kept. */
+  cacheFolder?: string | undefined
+  vaeTiling?: boolean | undefined
+}
+
+/** Checks a model folder and puts its parts together; nothing is loaded yet. */
+export async function openModel({ folder, store, cacheFolder, vaeTiling, ...inspect }: OpenModelOptions): Promise<OpenModel> {
+  const facts = await inspectModel(folder, inspect)
+  const { signatures } = facts
+  return {
+    facts,
+    store,
+    prompts: new PromptEncoder(facts, store),
+    vae: new Vae({
+      config: facts.vae,
+      store,
+      decoder: signatures.get('vae_decoder')!,
+      encoder: signatures.get('vae_encoder'),
+      tiling: vaeTiling ?? false,
+    }),
+    adapters: new AdapterPlanner({ graphs: facts.folder.graphs, cacheFolder, fusesAttention: inspect.device !== 'gpu' }),
+  }
+}
