@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { DiffgentorError } from '../errors.ts'
 
 /** Bytes that can be read again and again from any place. Its size is that of the moment it was opened, so a growing file has one length for a whole run. */
 export interface ByteSource extends AsyncDisposable {
@@ -7,9 +8,11 @@ export interface ByteSource extends AsyncDisposable {
   read(target: Uint8Array, offset: number): Promise<number>
 }
 
-/** Opens a file once for all passes: what replaces it under its name later is not seen. */
+/** Opens a file once for all passes: what replaces it under its name later is not seen. One that may not be read is one sentence. */
 export async function openFileSource(path: string): Promise<ByteSource> {
-  const handle = await open(path, 'r')
+  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw new DiffgentorError('invalid_configuration', `${path} cannot be read (${error.code}).`, { cause: error })
+  })
   const { size } = await handle.stat()
   return {
     size,

@@ -57,9 +57,7 @@ export function requireColumns(dataset: Dataset, names: readonly string[]): void
   const { columns, name } = dataset
   // No row could be read to tell the columns: each row then says what is wrong with it.
   if (columns.length === 0) return
-  const found = names.some((wanted) =>
-    columns.some((column) => numberOf(column.trim().toLowerCase(), wanted.toLowerCase()) !== undefined),
-  )
+  const found = names.some((wanted) => columns.some((column) => isColumn(column, wanted)))
   if (found) return
   const [first, ...others] = names
   const aliases = others.length > 0 ? ` (or ${others.join(', ')})` : ''
@@ -68,6 +66,13 @@ export function requireColumns(dataset: Dataset, names: readonly string[]): void
     `${name} has no column ${first}${aliases}; its columns are: ${columns.slice(0, 50).join(', ')}.`,
     { field: first },
   )
+}
+
+/** Whether a column is the wanted one, or for pictures a numbered one. */
+function isColumn(column: string, wanted: string): boolean {
+  const name = column.trim().toLowerCase()
+  if (name === wanted.toLowerCase()) return true
+  return (COLUMN_NAMES.image as readonly string[]).includes(wanted) && numberOf(name, wanted) !== undefined
 }
 
 function findLoosely(columns: readonly string[], name: string): string | undefined {

@@ -111,7 +111,7 @@ async function openStandardInput(options: OpenDatasetOptions): Promise<Dataset> 
   if (stdin === undefined) throw refuse('Standard input is not available here.')
   const folder = options.spoolFolder ?? (await mkdtemp(join(tmpdir(), 'diffgentor-')))
   const path = await spoolStream(stdin, folder, format)
-  const dataset = await openFile(path, { name: '-', kind, format, folder: resolve(workingFolder) })
+  const dataset = await openFile(path, { name: 'stdin', kind, format, folder: resolve(workingFolder) })
   return options.spoolFolder === undefined ? removeAfter(dataset, folder) : dataset
 }
 

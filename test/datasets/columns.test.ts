@@ -31,9 +31,9 @@ describe('the pictures of a row', () => {
 
 describe('a required column', () => {
   it('that is missing names the columns found', async () => {
-    await using dataset = await openContent(folder, 'csv', 'title,image_2\na fox,b.png\n')
+    await using dataset = await openContent(folder, 'csv', 'title,image_2,prompt_2\na fox,b.png,x\n')
     expect(() => requireColumns(dataset, COLUMN_NAMES.prompt)).toThrow(
-      /has no column prompt \(or text, caption\); its columns are: title, image_2\.$/,
+      /has no column prompt \(or text, caption\); its columns are: title, image_2, prompt_2\.$/,
     )
     expect(() => requireColumns(dataset, COLUMN_NAMES.image)).not.toThrow()
     expect(() => requireColumns(dataset, ['Title'])).not.toThrow()
