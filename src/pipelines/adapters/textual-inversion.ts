@@ -63,13 +63,16 @@ export function countVectors(learned: readonly LearnedToken[]): Map<string, numb
   )
 }
 
-/** Writes out tokens that stand for several vectors. `counts` tells how many by token; CLIP reads text in lower case, so the case is ignored. */
+/**
+ * Writes out tokens that stand for several vectors; of two that begin alike the longer is meant. `counts` tells how many vectors by token. CLIP
+ * reads text in lower case, so the case is ignored.
+ */
 export function expandTokens(text: string, counts: ReadonlyMap<string, number>): string {
-  let expanded = text
-  for (const [token, count] of counts) {
-    if (count > 1) expanded = expanded.replaceAll(new RegExp(escapePattern(token), 'gi'), vectorNames(token, count).join(' '))
-  }
-  return expanded
+  if (counts.size === 0) return text
+  const longestFirst = [...counts].sort(([a], [b]) => b.length - a.length)
+  const pattern = new RegExp(longestFirst.map(([token]) => escapePattern(token)).join('|'), 'gi')
+  const expansions = new Map(longestFirst.map(([token, count]) => [token.toLowerCase(), vectorNames(token, count).join(' ')]))
+  return text.replace(pattern, (found) => expansions.get(found.toLowerCase()) ?? found)
 }
 
 function escapePattern(text: string): string {
