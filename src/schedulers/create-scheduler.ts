@@ -31,7 +31,7 @@ export function createScheduler({ name, modelConfig, overrides = {} }: CreateSch
     className: kind.className,
     predictionType,
     config,
-    numTrainTimesteps: Number(config['num_train_timesteps'] ?? 1000),
+    numTrainTimesteps: config['num_train_timesteps'] as number,
     warning: resolved.warning ?? kind.warning,
     alignsSteps: resolved.alignsSteps ?? false,
     startRun(options) {
@@ -71,10 +71,15 @@ const isFlow = (type: PredictionType) => FLOW_PREDICTIONS.includes(type)
 function checkFit(kind: AnySchedulerKind, predictionType: PredictionType, modelConfig: Readonly<Record<string, unknown>>): void {
   const modelType = modelPredictionType(modelConfig)
   if (modelType === undefined || isFlow(modelType) === isFlow(predictionType)) return
-  const fitting = SCHEDULER_KINDS.filter(({ predictions }) => predictions.some((type) => isFlow(type) === isFlow(modelType)))
+  const fits = ({ predictions }: AnySchedulerKind) => predictions.some((type) => isFlow(type) === isFlow(modelType))
+  const advice = fits(kind)
+    ? `set prediction_type to ${modelType}${isFlow(modelType) ? ' and use_flow_sigmas to true' : ''}`
+    : `fitting ones are ${SCHEDULER_KINDS.filter(fits)
+        .map(({ className }) => className)
+        .join(', ')}`
   throw new DiffgentorError(
     'unsupported',
-    `${kind.className} does not fit this model, which makes ${modelType} predictions; fitting ones are ${fitting.map(({ className }) => className).join(', ')}.`,
+    `${kind.className} with ${predictionType} predictions does not fit this model, which makes ${modelType} predictions; ${advice}.`,
     { field: 'scheduler' },
   )
 }

@@ -10,7 +10,8 @@ import { checkGivenTimesteps, checkStepCount, SPACING_FIELDS, spaceTimesteps, ti
 
 const { fround, sqrt, log, exp } = Math
 
-const VARIANCE_TYPES = ['fixed_small', 'fixed_small_log', 'fixed_large', 'fixed_large_log', 'learned', 'learned_range'] as const
+/** The reference has a `fixed_large_log` too, which takes the root of a negative number. */
+const VARIANCE_TYPES = ['fixed_small', 'fixed_small_log', 'fixed_large', 'learned', 'learned_range'] as const
 type VarianceType = (typeof VARIANCE_TYPES)[number]
 
 const FIELDS = {
@@ -33,15 +34,6 @@ export const ddpm: SchedulerKind<typeof FIELDS> = {
   predictions: ['epsilon', 'sample', 'v_prediction'],
   custom: ['timesteps'],
   prepare(config) {
-    if (config.variance_type === 'fixed_large_log') {
-      throw new DiffgentorError(
-        'unsupported',
-        'variance_type fixed_large_log gives no numbers in any picture; choose another one.',
-        {
-          field: 'variance_type',
-        },
-      )
-    }
     const alphas = computeAlphasCumprod(config, config.rescale_betas_zero_snr)
     return ({ numInferenceSteps, timesteps: given }) => {
       checkStepCount(numInferenceSteps, config.num_train_timesteps)
@@ -58,7 +50,7 @@ export const ddpm: SchedulerKind<typeof FIELDS> = {
         clipSample(original, config)
         const mean = posteriorMean(original, latents, alpha, previousAlpha)
         if (timesteps[index]! > 0) {
-          const learned = prediction.subarray(latents.length)
+          const learned = varianceChannels(config.variance_type, prediction, latents.length)
           addVarianceNoise(mean, drawNoise(), config.variance_type, learned, alpha, previousAlpha)
         }
         return { latents: mean, denoised: original }
@@ -84,6 +76,20 @@ function posteriorMean(original: Float32Array, latents: Float32Array, alpha: num
   return weightedSum(originalWeight, original, latentsWeight, latents)
 }
 
+/** The second half of the prediction, where the model learned its variance. */
+function varianceChannels(type: VarianceType, prediction: Float32Array, length: number): Float32Array {
+  if (type.startsWith('learned') && prediction.length !== 2 * length) {
+    throw new DiffgentorError(
+      'unsupported',
+      `variance_type ${type} needs a model that predicts its variance; this one does not.`,
+      {
+        field: 'variance_type',
+      },
+    )
+  }
+  return prediction.subarray(length)
+}
+
 /** Adds fresh noise to the mean, in place. `learned` holds the variance channels of the prediction. */
 function addVarianceNoise(
   mean: Float32Array,
@@ -98,13 +104,14 @@ function addVarianceNoise(
   switch (type) {
     case 'fixed_small':
     case 'fixed_small_log':
-      return accumulateScaled(mean, fround(sqrt(smallest)), noise)
+      accumulateScaled(mean, fround(sqrt(smallest)), noise)
+      break
     case 'fixed_large':
-    case 'fixed_large_log':
-      return accumulateScaled(mean, fround(sqrt(largest)), noise)
+      accumulateScaled(mean, fround(sqrt(largest)), noise)
+      break
     case 'learned':
       for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! + fround(fround(sqrt(learned[i]!)) * noise[i]!)
-      return
+      break
     case 'learned_range': {
       const high = fround(log(largest))
       const low = fround(log(smallest))

@@ -64,7 +64,10 @@ export interface SchedulerRun {
   readonly order: number
   /** What the denoiser is fed; the latents themselves where the scheduler does not scale. */
   scaleModelInput(latents: Tensor, step: SchedulerStep): Tensor
-  /** Goes one step. The prediction may have twice the latents' channels where the model learned its variance. */
+  /**
+   * Goes one step. The prediction may have twice the latents' channels where the model learned its variance. The run may keep
+   * `latents`, so nothing may write to them afterwards; the prediction's array may be used again.
+   */
   step(prediction: Tensor, latents: Tensor, step: SchedulerStep): StepResult
   /** Noise put on clean latents for the level of `step`. */
   addNoise(clean: Tensor, noise: Tensor, step: SchedulerStep): Tensor

@@ -106,6 +106,13 @@ describe('what a scheduler cannot do is refused before the first step', () => {
     expect(() => createScheduler({ name: 'flow_match_euler', modelConfig: euler })).toThrow(/epsilon.*DDIMScheduler/)
   })
 
+  it('says how a solver fits a flow model', () => {
+    const modelConfig = { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 3 }
+    expect(() => createScheduler({ name: 'unipc', modelConfig })).toThrow(
+      /set prediction_type to flow_prediction and use_flow_sigmas/,
+    )
+  })
+
   it('lets a solver run a flow model when told to', () => {
     const modelConfig = { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 3 }
     const overrides = { use_flow_sigmas: true, prediction_type: 'flow_prediction', flow_shift: 3 }

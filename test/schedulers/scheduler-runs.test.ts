@@ -60,17 +60,21 @@ describe('runs of one scheduler', () => {
     }
   })
 
-  it('may reuse the array of a prediction once the step is done', () => {
-    const fresh = [...walk(start(named('PNDMScheduler', { ...SD, skip_prk_steps: true }), 1), 1)]
-    const run = start(named('PNDMScheduler', { ...SD, skip_prk_steps: true }), 1)
-    const reused = new Float32Array(4)
-    let latents = tensor([1, -0.5, 0.25, 2])
-    for (const step of run.steps) {
-      reused.set(predict(run, latents, step).data)
-      latents = run.step({ data: reused, shape: latents.shape }, latents, step).latents
-    }
-    expect(Array.from(latents.data)).toEqual(fresh.at(-1))
-  })
+  it.each(listSchedulers().map(({ className }) => className))(
+    'of %s let the array of a prediction be used again',
+    (className) => {
+      const scheduler = named(className)
+      const fresh = [...walk(start(scheduler, 1), 1)]
+      const run = start(scheduler, 1)
+      const reused = new Float32Array(4)
+      let latents = tensor([1, -0.5, 0.25, 2])
+      for (const step of run.steps) {
+        reused.set(predict(run, latents, step).data)
+        latents = run.step({ data: reused, shape: latents.shape }, latents, step).latents
+      }
+      expect(Array.from(latents.data)).toEqual(fresh.at(-1))
+    },
+  )
 })
 
 describe('a part of the schedule', () => {
