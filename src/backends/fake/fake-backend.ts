@@ -50,6 +50,7 @@ export class FakeBackend implements ImageBackend {
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
     context.signal.throwIfAborted()
     context.onProgress?.({ phase: 'start' })
+    context.signal.throwIfAborted()
     await this.#misbehave(request.prompt, context.signal)
     const size = request.size ?? CAPABILITIES.sizes!.default
     const totalSteps = request.numInferenceSteps ?? DEFAULT_STEPS

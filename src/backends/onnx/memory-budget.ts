@@ -7,7 +7,7 @@ import type { ModelDescription } from '../../pipelines/index.ts'
 const MEGABYTE = 1e6
 
 /** A process with Node.js and ONNX Runtime, before it holds a model. */
-const PROCESS_BYTES = 120 * MEGABYTE
+const PROCESS_BYTES = 200 * MEGABYTE
 
 /** What a picture of a full-size Stable Diffusion model takes on its way: 1.2 GB at 512×512. */
 const FULL_SIZE_BYTES_PER_PIXEL = 4800

@@ -45,8 +45,9 @@ export class Worker {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: childEnvironment(MEMORY_VARIABLES),
-      // The parent's own options may name a program (`-e`, `--input-type`), which every child would run again.
-      execArgv: [],
+      // The parent's own options may name a program (`-e`, `--input-type`), which every child would run again. Only sources need
+      // them, for the loader that reads TypeScript.
+      execArgv: extension === 'ts' ? process.execArgv : [],
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastOutput = (this.#lastOutput + text).slice(-KEPT_CHARACTERS)
