@@ -45,7 +45,7 @@ export const pndm: SchedulerKind<typeof FIELDS> = {
   prepare(config) {
     const alphas = computeAlphasCumprod(config, false)
     const finalAlpha = config.set_alpha_to_one ? 1 : alphas[0]!
-    const alphaAt = (timestep: number) => (timestep >= 0 ? alphas[Math.min(timestep, alphas.length - 1)]! : finalAlpha)
+    const alphaAt = (timestep: number) => (timestep >= 0 ? alphas[timestep]! : finalAlpha)
     return ({ numInferenceSteps }) => {
       checkStepCount(numInferenceSteps, config.num_train_timesteps)
       const spaced = spaceTimesteps(config, numInferenceSteps).map(roundHalfToEven)
