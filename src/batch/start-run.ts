@@ -54,7 +54,7 @@ export function startRun(
 /** Local workers hold `batch_size` rows each, so that one never waits for the next; hosted models have as many requests in flight as allowed. */
 function chooseConcurrency({ backend, settings }: BatchOptions): number {
   const { concurrency, paid } = backend.capabilities
-  return paid ? Math.max(1, Math.min(concurrency, settings.maxGlobalWorkers)) : concurrency * settings.batchSize
+  return paid ? Math.max(1, Math.min(concurrency, settings.maxGlobalWorkers ?? concurrency)) : concurrency * settings.batchSize
 }
 
 function makeGuard(

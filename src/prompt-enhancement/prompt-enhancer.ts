@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type OpenAI from 'openai'
+import { readCallLimits } from '../backends/hosted/call-limits.ts'
 import { HostedCalls } from '../backends/hosted/hosted-calls.ts'
 import { readEndpoints } from '../backends/hosted/hosted-endpoints.ts'
 import { createOpenAIClient } from '../backends/openai/openai-client.ts'
@@ -53,8 +54,7 @@ export class PromptEnhancer implements AsyncDisposable {
         baseUrl: settings.promptEnhancerApiBase,
         apiKey: settings.promptEnhancerApiKey ?? sharedKey(settings),
       }),
-      concurrency: settings.maxGlobalWorkers,
-      timeoutMs: settings.timeout * 1000,
+      ...readCallLimits(settings),
       readError: readOpenAIError,
     })
   }
@@ -91,10 +91,10 @@ export class PromptEnhancer implements AsyncDisposable {
   }
 
   #ask(messages: OpenAI.Chat.ChatCompletionMessageParam[], signal: AbortSignal): Promise<OpenAI.Chat.ChatCompletion> {
-    const { promptEnhancerModel: model, promptEnhancerTemperature: temperature, timeout } = this.#settings
+    const { promptEnhancerModel: model, promptEnhancerTemperature: temperature } = this.#settings
     return this.#calls.call(
       async (endpoint, fetch) => {
-        const { chat } = createOpenAIClient(endpoint, fetch, timeout * 1000)
+        const { chat } = createOpenAIClient(endpoint, fetch, readCallLimits(this.#settings).timeoutMs)
         return await chat.completions.create({ model, temperature, messages })
       },
       { signal },

@@ -8,6 +8,7 @@ import type {
   ImageWarning,
   Usage,
 } from '../../contract/index.ts'
+import { readCallLimits } from '../hosted/call-limits.ts'
 import type { Endpoint } from '../hosted/endpoint.ts'
 import { HostedCalls, unreadableAnswer } from '../hosted/hosted-calls.ts'
 import { readEndpoints } from '../hosted/hosted-endpoints.ts'
@@ -52,17 +53,16 @@ export class GoogleBackend implements ImageBackend {
       rateLimit: settings.geminiRateLimit,
       weights: settings.geminiWeights,
     })
-    const concurrency = settings.geminiMaxWorkers ?? settings.maxGlobalWorkers
+    const limits = readCallLimits(settings, { maxWorkers: settings.geminiMaxWorkers, timeout: settings.geminiTimeout })
     this.modelId = settings.modelName ?? DEFAULT_MODEL
     const model = findGoogleModel(this.modelId)
     this.#target = { modelId: this.modelId, model, defaultRatio: settings.geminiAspectRatio }
     this.#apiVersion = settings.geminiApiVersion
-    this.capabilities = describeGoogleModel(model, concurrency)
+    this.capabilities = describeGoogleModel(model, limits.concurrency)
     this.#calls = new HostedCalls({
+      ...limits,
       endpoints,
-      concurrency,
       requestsPerMinute: settings.rpm,
-      timeoutMs: (settings.geminiTimeout ?? settings.timeout) * 1000,
       readError: readGoogleError,
     })
   }

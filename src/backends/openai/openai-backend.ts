@@ -8,6 +8,7 @@ import type {
   ImageResult,
 } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
+import { readCallLimits } from '../hosted/call-limits.ts'
 import type { Endpoint } from '../hosted/endpoint.ts'
 import { HostedCalls, unreadableAnswer } from '../hosted/hosted-calls.ts'
 import { readEndpoints } from '../hosted/hosted-endpoints.ts'
@@ -53,18 +54,17 @@ export class OpenAIBackend implements ImageBackend {
       weights: settings.openaiWeights,
     })
     const isOpenAI = endpoints.every(({ baseUrl }) => baseUrl === OPENAI_URL)
-    const concurrency = settings.openaiMaxWorkers ?? settings.maxGlobalWorkers
+    const limits = readCallLimits(settings, { maxWorkers: settings.openaiMaxWorkers, timeout: settings.openaiTimeout })
     this.modelId = settings.modelName ?? DEFAULT_MODEL
     this.#model = findOpenAIModel(this.modelId, isOpenAI)
     this.#sendsResponseFormat = this.#model.takesResponseFormat
-    this.#timeoutMs = (settings.openaiTimeout ?? settings.timeout) * 1000
+    this.#timeoutMs = limits.timeoutMs
     this.#account = { organization: settings.openaiOrganization, project: settings.openaiProject }
-    this.capabilities = describeOpenAIModel(this.#model, concurrency)
+    this.capabilities = describeOpenAIModel(this.#model, limits.concurrency)
     this.#calls = new HostedCalls({
+      ...limits,
       endpoints,
-      concurrency,
       requestsPerMinute: settings.rpm,
-      timeoutMs: this.#timeoutMs,
       readError: readOpenAIError,
     })
   }

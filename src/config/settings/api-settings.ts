@@ -10,7 +10,7 @@ const numeral = (value: unknown) => (value !== '' && Number.isFinite(Number(valu
 
 /** How hosted models are called. */
 export const apiSettings = {
-  timeout: number({ ...api, min: 0.001, default: 300, placeholder: 'SECONDS', describe: 'How long one request may take' }),
+  timeout: number({ ...api, min: 0.001, placeholder: 'SECONDS', describe: 'How long one request may take; default 300' }),
   api_max_retries: integer({
     ...api,
     min: 0,
@@ -23,7 +23,7 @@ export const apiSettings = {
     placeholder: 'SECONDS',
     describe: 'First pause before a repeat; doubles each time, with jitter; default 1',
   }),
-  max_global_workers: integer({ ...api, min: 1, max: 10_000, default: 16, describe: 'Requests in flight at once' }),
+  max_global_workers: integer({ ...api, min: 1, max: 10_000, describe: 'Requests in flight at once; default 16' }),
   num_processes: integer({
     ...api,
     min: 1,
