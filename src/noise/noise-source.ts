@@ -7,6 +7,7 @@ import { TorchGenerator } from './torch-generator.ts'
 /** Which library's numbers: torch on the CPU (the default everywhere), NumPy's RandomState, or torch on an NVIDIA device. */
 export type NoiseKind = 'torch-cpu' | 'numpy' | 'philox'
 
+/** Whose numbers, from which seed. */
 export interface NoiseSourceOptions {
   source: NoiseKind
   /** Any integer. torch and NumPy take its low 32 bits, Philox the low 64. */
@@ -21,6 +22,7 @@ export interface NoiseSource {
   normal(shape: readonly number[]): Tensor
 }
 
+/** Opens one image's generator. */
 export function createNoiseSource(options: NoiseSourceOptions): NoiseSource {
   const generator = createGenerator(options)
   return {

@@ -2,12 +2,14 @@ import { type ConfigOf, flag, number } from './config-fields.ts'
 
 const { fround } = Math
 
+/** Keys of dynamic thresholding. */
 export const THRESHOLDING_FIELDS = {
   thresholding: flag(false),
   dynamic_thresholding_ratio: number(0.995),
   sample_max_value: number(1),
 }
 
+/** Keys of the classes that also clip to a fixed range. */
 export const CLIPPING_FIELDS = { ...THRESHOLDING_FIELDS, clip_sample: flag(true), clip_sample_range: number(1) }
 
 export type ThresholdingConfig = ConfigOf<typeof THRESHOLDING_FIELDS>

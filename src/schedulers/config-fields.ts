@@ -10,6 +10,7 @@ export interface ConfigField<Value> {
   read(value: unknown): Value | undefined
 }
 
+/** Every key that a class knows, in the order in which they are listed. */
 export type ConfigFields = Readonly<Record<string, ConfigField<unknown>>>
 
 /** The configuration that a table of fields describes. Keys are those of diffusers, as they stand in a scheduler_config.json. */
@@ -21,16 +22,20 @@ function field<Value>(fallback: Value, expected: string, read: (value: unknown) 
 
 const asNumber = (value: unknown) => (typeof value === 'number' && !Number.isNaN(value) ? value : undefined)
 
+/** Any number, infinities included. */
 export const number = (fallback: number) => field(fallback, 'a number', asNumber)
 
+/** A number, or null for none. */
 export const optionalNumber = () =>
   field<number | null>(null, 'a number or null', (value) => (value === null ? null : asNumber(value)))
 
+/** A whole number not below a minimum. */
 export const integer = (fallback: number, minimum = 0) =>
   field(fallback, `a whole number of at least ${minimum}`, (value) =>
     typeof value === 'number' && Number.isInteger(value) && value >= minimum ? value : undefined,
   )
 
+/** True or false. */
 export const flag = (fallback: boolean) =>
   field(fallback, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
 
@@ -46,6 +51,7 @@ export function choice<const Word extends string>(
   })
 }
 
+/** One of a few words, or null for none. */
 export const optionalChoice = <const Word extends string>(words: readonly Word[]) =>
   field<Word | null>(null, `one of ${words.join(', ')} or null`, (value) =>
     value === null ? null : words.find((candidate) => candidate === value),
@@ -55,8 +61,10 @@ function asNumbers(value: unknown): readonly number[] | undefined {
   return Array.isArray(value) && value.every((item) => asNumber(item) !== undefined) ? value : undefined
 }
 
+/** A list of numbers, empty by default. */
 export const numberList = () => field<readonly number[]>([], 'a list of numbers', asNumbers)
 
+/** A list of numbers, or null for none. */
 export const optionalNumberList = () =>
   field<readonly number[] | null>(null, 'a list of numbers or null', (value) => (value === null ? null : asNumbers(value)))
 
@@ -73,11 +81,11 @@ export function readConfig<Fields extends ConfigFields>(
   overrides: Readonly<Record<string, unknown>>,
 ): ConfigOf<Fields> {
   for (const key of Object.keys(overrides)) {
-    if (!(key in fields)) throw unknownOverride(className, key, Object.keys(fields))
+    if (!Object.hasOwn(fields, key)) throw unknownOverride(className, key, Object.keys(fields))
   }
   const config: Record<string, unknown> = {}
   for (const [key, { default: fallback, expected, read }] of Object.entries(fields)) {
-    const source = key in overrides ? overrides : modelConfig
+    const source = overrides[key] === undefined ? modelConfig : overrides
     const given = source[key] ?? null
     const value = given === null ? (read(null) ?? fallback) : read(given)
     if (value === undefined) {

@@ -6,6 +6,7 @@ import { SCHEDULER_KINDS } from './scheduler-kinds.ts'
 import { resolveSchedulerName, SCHEDULER_ALIASES } from './scheduler-names.ts'
 import { createRun } from './scheduler-run.ts'
 
+/** Which scheduler, for which model. */
 export interface CreateSchedulerOptions {
   /** A diffusers class name or a short name; absent: the class that the model's configuration names. */
   name?: string | undefined
@@ -120,6 +121,7 @@ function countSteps(options: ScheduleOptions): ScheduleOptions {
   return options.timesteps === undefined ? options : { ...options, numInferenceSteps: options.timesteps.length }
 }
 
+/** One class as lists and help texts show it. */
 export interface SchedulerListing {
   readonly className: string
   /** Short names, the usual one first. */

@@ -10,6 +10,7 @@ const { fround } = Math
 /** Below this many steps the last ones fall back to lower orders, which is steadier. */
 export const FEW_STEPS = 15
 
+/** The part of a configuration that the steps depend on. */
 export interface MultistepConfig {
   readonly solver_order: number
   readonly algorithm_type: DpmAlgorithm

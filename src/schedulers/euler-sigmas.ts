@@ -12,6 +12,7 @@ type SigmaConfig = ConfigOf<typeof SIGMA_SHAPE_FIELDS> & {
   readonly sigma_max?: number | null
 }
 
+/** A laid-out schedule in σ. */
 export interface TimestepsAndSigmas {
   /** Fractional, in float32. */
   readonly timesteps: number[]

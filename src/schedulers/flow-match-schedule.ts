@@ -6,6 +6,7 @@ import { SIGMA_SHAPE_FIELDS, shapeSigmas, shiftFlowSigma, sigmaShapeOf } from '.
 
 const { fround } = Math
 
+/** Keys of the flow-matching classes that know every kind of shift. */
 export const FLOW_MATCH_FIELDS = {
   ...SIGMA_SHAPE_FIELDS,
   num_train_timesteps: integer(1000, 1),
@@ -22,6 +23,7 @@ export const FLOW_MATCH_FIELDS = {
 
 type FlowMatchConfig = ConfigOf<typeof FLOW_MATCH_FIELDS>
 
+/** A laid-out schedule of rectified flow. */
 export interface FlowMatchSchedule {
   readonly timesteps: number[]
   /** One more than timesteps: the final level is 0, or 1 where the levels are inverted. */
@@ -64,6 +66,7 @@ export function spaceFlowSigmas(total: number, shift: number, count: number): nu
 
 type Rounding = (value: number) => number
 
+/** How levels are moved toward the noisy end. */
 export interface ShiftConfig {
   readonly shift: number
   readonly use_dynamic_shifting: boolean

@@ -8,6 +8,7 @@ import { SPACING_FIELDS } from './timestep-spacing.ts'
 
 const { fround, log, exp } = Math
 
+/** Keys of both KDPM2 classes. */
 export const KDPM2_FIELDS = {
   ...NOISE_SCHEDULE_FIELDS,
   ...SPACING_FIELDS,

@@ -38,6 +38,7 @@ interface Jump {
   readonly prediction: Float32Array
 }
 
+/** Liu et al., "Pseudo numerical methods for diffusion models on manifolds", 2022; without the warm-up it is known as PLMS. */
 export const pndm: SchedulerKind<typeof FIELDS> = {
   className: 'PNDMScheduler',
   fields: FIELDS,

@@ -13,6 +13,7 @@ export interface StepInput {
   drawNoise(): Float32Array
 }
 
+/** New arrays of the latents' size. */
 export interface StepOutput {
   readonly latents: Float32Array
   readonly denoised: Float32Array
@@ -50,6 +51,7 @@ export interface SchedulerKind<Fields extends ConfigFields> {
   prepare(config: ConfigOf<Fields>): LayOut
 }
 
+/** Lays out one image's schedule, with fresh state. */
 export type LayOut = (options: ScheduleOptions) => Layout
 
 /** A class whose configuration type is not known here; its own fields have checked the configuration. */

@@ -17,7 +17,7 @@ export type DrawNoise = (shape: readonly number[]) => Tensor
 export interface StepAdjustments {
   /** Euler: noise added back before each step, as the total over the run (Karras et al. 2022), between two noise levels. Default: none. */
   churn?: { amount: number; fromSigma: number; toSigma: number } | undefined
-  /** Factor on noise drawn inside a step (Euler with churn, Heun, KDPM2, DPMSolverSDE). Default 1. */
+  /** Factor on the noise of Euler's churn and of DPMSolverSDE. Default 1. */
   noiseScale?: number | undefined
   /** DDIM: derives the noise direction again from the clipped picture. Default false. */
   useClippedModelOutput?: boolean | undefined
@@ -47,6 +47,7 @@ export interface ScheduleOptions {
   drawNoise: DrawNoise
 }
 
+/** What a step gives. */
 export interface StepResult {
   /** The latents for the next step. */
   latents: Tensor

@@ -6,6 +6,7 @@ import { linspace } from './number-ranges.ts'
 /** How noise levels fall between the first and the last; undefined: as the timesteps say. */
 export type SigmaShape = 'karras' | 'exponential' | 'beta'
 
+/** Keys that shape the levels; at most one is true. */
 export const SIGMA_SHAPE_FIELDS = {
   use_karras_sigmas: flag(false),
   use_exponential_sigmas: flag(false),

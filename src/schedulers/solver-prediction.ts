@@ -37,6 +37,7 @@ export function noiseBeside(picture: Float32Array, latents: Float32Array, { alph
   return subtractScaledAndDivide(latents, alpha, picture, sigma)
 }
 
+/** A prediction in the two forms that callers need. */
 export interface SolverPrediction {
   /** What the solver integrates: the picture or the noise. */
   readonly output: Float32Array

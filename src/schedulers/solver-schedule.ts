@@ -16,17 +16,20 @@ export const SOLVER_SIGMA_FIELDS = {
 export type SolverSigmaConfig = ConfigOf<typeof SOLVER_SIGMA_FIELDS> &
   NoiseScheduleConfig & { readonly sigma_min?: number | null; readonly sigma_max?: number | null }
 
+/** The training schedule in σ. */
 export interface SolverTable {
   /** Noise levels of every training timestep, rising. */
   readonly sigmas: Float32Array
   readonly timestepOf: (sigma: number) => number
 }
 
+/** Computes the table of a training schedule. */
 export function createSolverTable(config: NoiseScheduleConfig, rescaleToZeroSnr: boolean): SolverTable {
   const sigmas = sigmasOf(computeAlphasCumprodForSigmas(config, rescaleToZeroSnr))
   return { sigmas, timestepOf: createSigmaToTimestep(sigmas) }
 }
 
+/** A laid-out schedule before its final level. */
 export interface SolverSpacing {
   readonly timesteps: number[]
   /** One for every timestep, in double; the final level is not among them. */
@@ -66,4 +69,5 @@ export function spaceLuSigmas(table: SolverTable, count: number, roundsTimesteps
   return { sigmas, timesteps: sigmas.map(table.timestepOf).map(roundsTimesteps ? roundHalfToEven : Math.trunc) }
 }
 
+/** Where the levels end: at 0, or at the smallest level of the training schedule. */
 export const finalSigmasType = () => choice('zero', ['zero', 'sigma_min'])

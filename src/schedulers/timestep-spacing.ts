@@ -2,15 +2,19 @@ import { DiffgentorError } from '../errors.ts'
 import { choice, integer } from './config-fields.ts'
 import { arangeDown, linspace, roundHalfToEven } from './number-ranges.ts'
 
+/** How timesteps lie in the training range: from end to end, from the start, or from the end. */
 export type TimestepSpacing = 'linspace' | 'leading' | 'trailing'
 
+/** The key of the spacing, with a class's default. */
 export const timestepSpacing = (fallback: TimestepSpacing) => choice(fallback, ['linspace', 'leading', 'trailing'])
 
+/** Keys of the spacing, with the default of most classes. */
 export const SPACING_FIELDS = {
   timestep_spacing: timestepSpacing('linspace'),
   steps_offset: integer(0),
 }
 
+/** What the spacing depends on. */
 export interface SpacingConfig {
   readonly num_train_timesteps: number
   readonly timestep_spacing: TimestepSpacing

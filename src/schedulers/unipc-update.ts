@@ -7,6 +7,7 @@ const expm1 = (value: number) => fround(Math.expm1(value))
 /** `bh1` weighs differences by h, `bh2` by e^h − 1. */
 export type UnipcSolverType = 'bh1' | 'bh2'
 
+/** The part of a configuration that the updates depend on. */
 export interface UnipcSetting {
   readonly solver_type: UnipcSolverType
   /** Solves for the picture (true) or for the noise. */

@@ -67,6 +67,7 @@ describe('what a scheduler cannot do is refused before the first step', () => {
       { use_karas_sigmas: true },
       /has no option use_karas_sigmas\. Did you mean use_karras_sigmas\?.*timestep_spacing/,
     ],
+    ['an option named like a property of every object', { constructor: 1 }, /has no option constructor/],
     ['a wrong type', { use_karras_sigmas: 'yes' }, /use_karras_sigmas of EulerDiscreteScheduler takes true or false, not "yes"/],
     ['a wrong word', { timestep_spacing: 'late' }, /takes one of linspace, leading, trailing, not "late"/],
     ['two shapes', { use_karras_sigmas: true, use_beta_sigmas: true }, /Only one of/],
