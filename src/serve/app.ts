@@ -54,7 +54,8 @@ function answerUnknown(services: Services, c: ServerContext, book: RouteBook): R
 }
 
 function answerError(services: Services, c: ServerContext, thrown: unknown): Response {
-  const error = toDiffgentorError(thrown)
+  const hasLeft = c.req.raw.signal.aborted && !(thrown instanceof DiffgentorError)
+  const error = hasLeft ? new DiffgentorError('cancelled', 'The caller left.', { cause: thrown }) : toDiffgentorError(thrown)
   services.metrics.countFailure(error.code)
   if (error.traits.httpStatus >= 500) services.log.error({ err: thrown, request_id: c.get('requestId') }, error.message)
   const problem = describeProblem(error, services.settings.validationStatus === '400' ? 400 : 422)

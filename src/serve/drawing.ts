@@ -129,6 +129,10 @@ async function encodeImage(
   return { bytes, size, seed, revisedPrompt, hasAlpha: header.hasAlpha }
 }
 
+function cancelled(cause: unknown): DiffgentorError {
+  return new DiffgentorError('cancelled', 'The caller left before the work was done.', { cause })
+}
+
 /** Ends work when its caller leaves or its time is over, and tells the two apart. */
 class Deadline {
   readonly signal: AbortSignal
@@ -149,7 +153,9 @@ class Deadline {
     try {
       return await work
     } catch (thrown) {
-      throw this.signal.reason instanceof DiffgentorError ? this.signal.reason : toDiffgentorError(thrown)
+      if (!this.signal.aborted) throw toDiffgentorError(thrown)
+      const { reason } = this.signal
+      throw reason instanceof DiffgentorError ? reason : cancelled(thrown)
     } finally {
       clearTimeout(this.#timer)
     }

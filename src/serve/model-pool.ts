@@ -58,7 +58,9 @@ export class ModelPool {
       for (const name of names?.length ? names : [undefined]) {
         // Plug-ins register their backends once, with the first model.
         const { plugin } = slots.length === 0 ? this.#settings : {}
-        slots.push(await this.#openModel({ ...this.#settings, plugin, modelName: name }))
+        // More processes than pictures drawn at once would only share out the threads.
+        const numWorkers = this.#settings.numWorkers ?? Math.min(256, this.#settings.maxConcurrent)
+        slots.push(await this.#openModel({ ...this.#settings, plugin, numWorkers, modelName: name }))
       }
       this.#slots = slots
       for (const slot of slots) await prepare(slot)

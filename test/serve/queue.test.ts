@@ -128,6 +128,8 @@ describe('the server’s queue', () => {
     await expect.poll(() => backend.aborted).toBe(1)
     expect(backend.requests).toHaveLength(1)
     expect(services.queue.running).toBe(0)
+    await expect.poll(() => server.logLines.map((line) => line.status)).toEqual([499, 499])
+    expect(server.logLines.filter((line) => Number(line.level) >= 50)).toEqual([])
   })
 
   it('stops the work of a stream whose reader leaves', async () => {
