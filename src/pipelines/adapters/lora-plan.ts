@@ -30,8 +30,12 @@ export interface LoraPlan {
   warnings: ImageWarning[]
 }
 
-/** Ranks above this share of the smaller side make a branch dear; such updates are merged into a float weight instead. */
-const BRANCHED_RANK_SHARE = 0.25
+/**
+ * A branch costs about `2 · rank / side` of its module's time. Above a fifth, updates are merged into a float weight instead: faster, but the
+ * graph is loaded again when the LoRA or its weight changes. Small ranks are cheap whatever the side.
+ */
+const BRANCHED_RANK_SHARE = 0.1
+const CHEAP_RANK = 16
 
 /** Finds the place of every LoRA module. A file that matches nothing is an error, one that matches partly a warning that says how much. */
 export function planLoras(graphs: ReadonlyMap<ComponentName, readonly ModuleSite[]>, chosen: readonly ChosenLora[]): LoraPlan {
@@ -91,7 +95,7 @@ function judgeMatch(file: LoraFile, missing: readonly LoraModule[]): ImageWarnin
 function planSite(site: ModuleSite, updates: readonly WeightedModule[]): SitePlan {
   for (const { lora } of updates) assertFits(site, lora)
   const lowRank = updates.filter(({ lora }) => lowRankUpdate(lora) !== undefined)
-  const isDear = site.weight !== undefined && sumRanks(lowRank) > BRANCHED_RANK_SHARE * smallerSide(lowRank)
+  const isDear = site.weight !== undefined && sumRanks(lowRank) > Math.max(CHEAP_RANK, BRANCHED_RANK_SHARE * smallerSide(lowRank))
   const branched = isDear ? [] : lowRank
   const merged = updates.filter((update) => !branched.includes(update))
   if (merged.length > 0 && site.weight === undefined) {

@@ -164,10 +164,10 @@ describe('a low-rank update', () => {
   })
 
   it.each(['MatMul', 'Gemm', 'Transpose', 'Conv'] as const)('of high rank is merged into a %s', async (form) => {
-    const [wideDown, wideUp] = [madeUp([6, IN], 7), madeUp([OUT, 6], 8)]
-    const path = await write({ 'lora_down.weight': wideDown, 'lora_up.weight': wideUp, alpha: { shape: [], data: [3] } })
+    const [wideDown, wideUp] = [madeUp([20, IN], 7), madeUp([OUT, 20], 8)]
+    const path = await write({ 'lora_down.weight': wideDown, 'lora_up.weight': wideUp, alpha: { shape: [], data: [10] } })
     const sum = (o: number, i: number) =>
-      [0, 1, 2, 3, 4, 5].reduce((total, r) => total + at(wideUp, o, r) * at(wideDown, r, i), 0)
+      Array.from({ length: 20 }, (_, r) => r).reduce((total, r) => total + at(wideUp, o, r) * at(wideDown, r, i), 0)
     expectClose(
       await run(form, [{ path, weight: 1 }]),
       expected((o, i) => 0.5 * sum(o, i)),
