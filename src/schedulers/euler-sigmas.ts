@@ -37,7 +37,7 @@ export function shapeSpacedSigmas(config: SigmaConfig, table: Float32Array, spac
   if (shape === undefined) return spaced
   const highest = config.sigma_max ?? spaced.sigmas[0]!
   const lowest = config.sigma_min ?? spaced.sigmas.at(-1)!
-  const sigmas = shapeSigmas(shape, highest, lowest, spaced.sigmas.length)
+  const sigmas = shapeSigmas(shape, highest, lowest, spaced.timesteps.length)
   return { sigmas, timesteps: sigmas.map(createSigmaToTimestep(table)) }
 }
 

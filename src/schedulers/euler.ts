@@ -1,9 +1,9 @@
 import { addScaled } from '../tensor/arithmetic.ts'
-import { choice, flag } from './config-fields.ts'
+import { type ConfigOf, choice, flag } from './config-fields.ts'
 import { EULER_SIGMA_FIELDS, shapeSpacedSigmas, spaceWithSigmas, type TimestepsAndSigmas } from './euler-sigmas.ts'
 import { computeAlphasCumprodForSigmas, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
 import { linspaceFloat32 } from './number-ranges.ts'
-import type { StepAdjustments } from './scheduler.ts'
+import type { ScheduleOptions, StepAdjustments } from './scheduler.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
 import { checkUnshaped } from './sigma-schedules.ts'
 import { initialNoiseSigma, inputDivisorAt, moveAlongDerivative, predictOriginal } from './sigma-space.ts'
@@ -23,6 +23,8 @@ const FIELDS = {
   rescale_betas_zero_snr: flag(false),
 }
 
+type EulerConfig = ConfigOf<typeof FIELDS>
+
 /** Karras et al., "Elucidating the design space of diffusion-based generative models", 2022, algorithm 2 without its second half. */
 export const euler: SchedulerKind<typeof FIELDS> = {
   className: 'EulerDiscreteScheduler',
@@ -32,25 +34,11 @@ export const euler: SchedulerKind<typeof FIELDS> = {
   prepare(config) {
     const table = sigmasOf(computeAlphasCumprodForSigmas(config, config.rescale_betas_zero_snr))
     const isContinuous = config.timestep_type === 'continuous' && config.prediction_type === 'v_prediction'
-    return ({ numInferenceSteps, timesteps: givenTimesteps, sigmas: givenSigmas, adjustments }) => {
-      const laidOut = givenSigmas === undefined ? layOut(givenTimesteps) : layOutSigmas(givenSigmas)
+    return (options) => {
+      const { adjustments } = options
+      const laidOut = options.sigmas === undefined ? layOut(config, table, options) : layOutGiven(table, options.sigmas)
       const sigmas = Float32Array.from(laidOut.sigmas)
-      const timesteps = isContinuous
-        ? Array.from(sigmas.subarray(0, -1), (sigma) => fround(0.25 * fround(Math.log(sigma))))
-        : laidOut.timesteps
-
-      function layOut(given: readonly number[] | undefined): TimestepsAndSigmas {
-        checkUnshaped(config, given)
-        const spaced = spaceWithSigmas(config, table, numInferenceSteps, given)
-        const placed =
-          config.interpolation_type === 'linear' ? spaced : { ...spaced, sigmas: logLinearSigmas(table, spaced.sigmas.length) }
-        const shaped = shapeSpacedSigmas(config, table, placed)
-        // Log-linear levels bring their own final one, and it is kept before the final level.
-        return { ...shaped, sigmas: [...shaped.sigmas, config.final_sigmas_type === 'zero' ? 0 : table[0]!] }
-      }
-      function layOutSigmas(given: readonly number[]): TimestepsAndSigmas {
-        return { sigmas: [...given], timesteps: given.slice(0, -1).map(createSigmaToTimestep(table)).map(fround) }
-      }
+      const timesteps = isContinuous ? Array.from(sigmas.subarray(0, -1), quarterLog) : laidOut.timesteps
 
       const step = ({ prediction, latents, index, drawNoise }: StepInput): StepOutput => {
         const sigma = sigmas[index]!
@@ -71,6 +59,26 @@ export const euler: SchedulerKind<typeof FIELDS> = {
       }
     }
   },
+}
+
+/** Spaced timesteps with their levels, shaped where configured, and the final level. */
+function layOut(config: EulerConfig, table: Float32Array, options: ScheduleOptions): TimestepsAndSigmas {
+  checkUnshaped(config, options.timesteps)
+  const spaced = spaceWithSigmas(config, table, options.numInferenceSteps, options.timesteps)
+  // Log-linear levels bring a final one of their own; the configured one follows it.
+  const sigmas = config.interpolation_type === 'linear' ? spaced.sigmas : logLinearSigmas(table, spaced.sigmas.length)
+  const shaped = shapeSpacedSigmas(config, table, { ...spaced, sigmas })
+  return { ...shaped, sigmas: [...shaped.sigmas, config.final_sigmas_type === 'zero' ? 0 : table[0]!] }
+}
+
+/** Given levels, the last one being where the run ends. */
+function layOutGiven(table: Float32Array, sigmas: readonly number[]): TimestepsAndSigmas {
+  return { sigmas: [...sigmas], timesteps: sigmas.slice(0, -1).map(createSigmaToTimestep(table)).map(fround) }
+}
+
+/** What continuous-time models are told for a level. */
+function quarterLog(sigma: number): number {
+  return fround(0.25 * fround(Math.log(sigma)))
 }
 
 function logLinearSigmas(table: Float32Array, count: number): number[] {
