@@ -1,10 +1,10 @@
 import type { BackendCapabilities } from '../contract/index.ts'
 import { inspectModel, type ModelFacts } from './folder/inspect-model.ts'
-import type { ModelDescription } from './pipeline.ts'
+import type { ModelDescription, StoredPrecision } from './pipeline.ts'
 
 /** Reads what a model folder holds and can do, without ONNX Runtime and without loading weights. Rejects with one sentence when it cannot be used. */
-export async function describeModel(folder: string, modelType?: string): Promise<ModelDescription> {
-  return describeFacts(await inspectModel(folder, { modelType }))
+export async function describeModel(folder: string, modelType?: string, dtype?: StoredPrecision): Promise<ModelDescription> {
+  return describeFacts(await inspectModel(folder, { modelType, dtype }))
 }
 
 /** The description of a model that was inspected. */

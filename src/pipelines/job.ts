@@ -1,4 +1,4 @@
-import type { CallContext, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
+import type { CallContext, ControlNetChoice, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
 import type { AlignedFamily } from '../schedulers/align-your-steps.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -21,6 +21,12 @@ export interface OpenModel {
 /** What a picture starts from: noise, a picture, or a picture of which a mask is repainted. */
 export type DrawingMode = 'text' | 'image' | 'mask'
 
+/** A ControlNet with its condition picture [1, 3, H, W] of 0 … 1. */
+export interface ControlInput {
+  choice: ControlNetChoice
+  picture: Tensor
+}
+
 /** A request with every default filled in. */
 export interface DrawingJob {
   readonly request: ImageRequest
@@ -37,6 +43,7 @@ export interface DrawingJob {
   readonly source: Tensor | undefined
   /** The mask [1, 1, H, W] of zeros and ones; 1 repaints. */
   readonly mask: Tensor | undefined
+  readonly controls: readonly ControlInput[]
   readonly scheduler: Scheduler
   /** Whose optimized timesteps apply, should the scheduler ask for some. */
   readonly alignedFamily: AlignedFamily

@@ -37,6 +37,7 @@ export function toRefinerJob(refiner: OpenModel, base: DrawingJob): DrawingJob {
     mode: 'image',
     source: undefined,
     mask: undefined,
+    controls: [],
     scheduler: createScheduler({
       name: diffusion?.scheduler,
       modelConfig: facts.schedulerConfig,

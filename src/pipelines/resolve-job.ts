@@ -5,7 +5,7 @@ import type { AdapterPlan } from './adapter-plan.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import { assertSize, sizeForSource } from './folder/size-rule.ts'
 import type { DrawingJob, DrawingMode, OpenModel } from './job.ts'
-import { readSources, type SourcePictures, toMask, toSourceTensor } from './sources.ts'
+import { readConditions, readSources, toConditionTensor, toMask, toSourceTensor } from './sources.ts'
 import type { Vae } from './vae.ts'
 
 export interface JobParts {
@@ -21,8 +21,10 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
   const { request, vae, warn } = parts
   const mode = chooseMode(facts, request)
   const sources = request.edit && (await readSources(request.edit))
-  const size = chooseSize(facts, request, sources, warn)
   const { diffusion } = request
+  const choices = diffusion?.controlnets ?? []
+  const conditions = await readConditions(choices)
+  const size = chooseSize(facts, request, sources?.image ?? conditions[0], warn)
   const scheduler = createScheduler({
     name: diffusion?.scheduler,
     modelConfig: facts.schedulerConfig,
@@ -40,6 +42,7 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
     strength: chooseStrength(facts, request, mode),
     source: sources && toSourceTensor(sources.image, size),
     mask: sources?.mask && toMask(sources.mask, size),
+    controls: choices.map((choice, i) => ({ choice, picture: toConditionTensor(conditions[i]!, size) })),
     scheduler,
     alignedFamily: facts.family.startsWith('stable-diffusion-xl') ? 'stable-diffusion-xl' : 'stable-diffusion',
   }
@@ -71,21 +74,16 @@ function unsupported(message: string): DiffgentorError {
   return new DiffgentorError('unsupported', message)
 }
 
-function chooseSize(
-  { sizes }: ModelFacts,
-  request: ImageRequest,
-  sources: SourcePictures | undefined,
-  warn: JobParts['warn'],
-): Size {
+function chooseSize({ sizes }: ModelFacts, request: ImageRequest, source: Size | undefined, warn: JobParts['warn']): Size {
   if (request.size) {
     assertSize(request.size, sizes)
     return request.size
   }
-  if (!sources) {
+  if (!source) {
     assertSize(sizes.default, sizes)
     return sizes.default
   }
-  const { width, height } = sources.image
+  const { width, height } = source
   const size = sizeForSource({ width, height }, sizes)
   if (size.width !== width || size.height !== height) {
     const detail = `The source of ${width}x${height} is edited at ${size.width}x${size.height}, a size that the model draws.`

@@ -1,4 +1,4 @@
-import type { ImageRequest, RawPicture, Size } from '../contract/index.ts'
+import type { ControlNetChoice, ImageRequest, RawPicture, Size } from '../contract/index.ts'
 import { toGray, toRgb } from '../images/convert-channels.ts'
 import { decodePicture } from '../images/decode-picture.ts'
 import { fitPicture } from '../images/fit-picture.ts'
@@ -11,6 +11,11 @@ export interface SourcePictures {
   mask: RawPicture | undefined
 }
 
+/** Decodes the condition pictures of ControlNets. */
+export async function readConditions(choices: readonly ControlNetChoice[]): Promise<RawPicture[]> {
+  return await Promise.all(choices.map(async ({ image }) => (await decodePicture(image)).picture))
+}
+
 /** Decodes the first source picture and the mask. */
 export async function readSources(edit: NonNullable<ImageRequest['edit']>): Promise<SourcePictures> {
   const image = (await decodePicture(edit.images[0]!)).picture
@@ -20,6 +25,11 @@ export async function readSources(edit: NonNullable<ImageRequest['edit']>): Prom
 /** A source picture as a VAE wants it. Resized in its own mode and converted afterwards, as diffusers does. */
 export function toSourceTensor(image: RawPicture, size: Size): Tensor {
   return pictureToTensor(toRgb(fitPicture(image, size)))
+}
+
+/** A condition picture as a ControlNet wants it. */
+export function toConditionTensor(picture: RawPicture, size: Size): Tensor {
+  return pictureToTensor(toRgb(fitPicture(picture, size)), 'unit')
 }
 
 /** A mask at the picture's size: 1 repaints, 0 keeps. */

@@ -1,4 +1,9 @@
-import { describeGoldens } from '../support/golden-suite.ts'
+import { describe, it } from 'vitest'
+import { openPipeline } from '../../src/pipelines/index.ts'
+import { expectWithin, FLOAT32_TOLERANCE, measureDeviation } from '../support/compare-goldens.ts'
+import { fixturePath } from '../support/fixtures.ts'
+import { readGolden, readGoldenCases } from '../support/golden-cases.ts'
+import { describeGoldens, idleContext } from '../support/golden-suite.ts'
 
 /** No flag asks for these: a second negative prompt, other sizes for the negative prompt, aesthetic scores. */
 const UNREACHABLE = ['negative_prompt_2', 'negative_original_size', 'aesthetic_score']
@@ -13,4 +18,18 @@ describeGoldens({
   model: 'sdxl-refiner-tiny',
   prefixes: ['refiner-'],
   except: ({ call, latentsFrom }) => UNREACHABLE.some((key) => key in call) || latentsFrom !== undefined,
+})
+
+describe('a base with a refiner', () => {
+  it.each([
+    { share: 0.7, base: 'sdxl-base-end0.7', refined: 'refiner-start0.7' },
+    { share: 0.8, base: 'sdxl-base-end0.8-heun', refined: 'refiner-start0.8-heun' },
+  ])('hands over at $share as two diffusers pipelines do', async ({ base, refined }) => {
+    await using pipeline = await openPipeline({ folder: fixturePath('models/sdxl-tiny') })
+    const { request } = readGoldenCases([base])[0]!
+    const golden = readGoldenCases([refined])[0]!
+    const diffusion = { ...request.diffusion, refiner: fixturePath('models/sdxl-refiner-tiny') }
+    const { images } = await pipeline.run({ ...request, diffusion }, idleContext)
+    expectWithin(measureDeviation(images[0]!, 0, readGolden(golden, 'latents'), readGolden(golden, 'image')), FLOAT32_TOLERANCE)
+  })
 })

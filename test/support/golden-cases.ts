@@ -68,7 +68,7 @@ function readSeeds(text: string): number[] {
   return list.split(',').map((seed) => Number(BigInt(seed.trim()) % 2n ** 32n))
 }
 
-function toRequest({ call, scheduler, vae, controlnet, ...content }: CaseFile, seeds: number[]): ImageRequest {
+function toRequest({ call, scheduler, vae, controlnet, pipeline, ...content }: CaseFile, seeds: number[]): ImageRequest {
   const isControlled = controlnet !== undefined
   const controlImage = call['control_image'] ?? (isControlled ? call['image'] : undefined)
   const source = isControlled && call['control_image'] === undefined ? undefined : call['image']
@@ -97,7 +97,7 @@ function toRequest({ call, scheduler, vae, controlnet, ...content }: CaseFile, s
       cropTopLeft: corner(call['crops_coords_top_left']),
       loras: content.loras?.map(({ file, weight }) => ({ path: fixturePath(`lora/${file}`), weight })),
       embeddings: content.ti?.map(({ file, token }) => ({ path: fixturePath(`ti/${file}`), token })),
-      controlnets: isControlled ? [toControl(controlnet, controlImage, call)] : undefined,
+      controlnets: isControlled ? [toControl(controlnet, controlImage, call, pipeline)] : undefined,
     },
   }
 }
@@ -113,11 +113,12 @@ function toEdit(source: unknown, call: CaseFile['call']): ImageRequest['edit'] {
   }
 }
 
-function toControl(controlnet: string, image: unknown, call: CaseFile['call']) {
+function toControl(controlnet: string, image: unknown, call: CaseFile['call'], pipeline: string) {
+  const usualScale = pipeline.includes('Img2Img') ? 0.8 : 1
   return {
     path: fixturePath(`models/${controlnet}/controlnet`),
     image: readInput(String(image)),
-    scale: (call['controlnet_conditioning_scale'] as number | undefined) ?? 1,
+    scale: (call['controlnet_conditioning_scale'] as number | undefined) ?? usualScale,
     start: (call['control_guidance_start'] as number | undefined) ?? 0,
     end: (call['control_guidance_end'] as number | undefined) ?? 1,
   }

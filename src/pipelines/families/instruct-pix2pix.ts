@@ -2,7 +2,7 @@ import { zeros } from '../channels.ts'
 import { pix2pixGuidance, withoutGuidance } from '../guidance.ts'
 import { startImage } from '../start-image.ts'
 import type { PrepareRequest } from './family.ts'
-import { openDenoiser, predictGuided } from './predict-guided.ts'
+import { predictGuided } from './predict-guided.ts'
 import { encodeText } from './stable-diffusion.ts'
 
 const DEFAULT_IMAGE_GUIDANCE = 1.5
@@ -25,7 +25,7 @@ export const prepareInstructPix2Pix: PrepareRequest = async (model, job) => {
       }
       const guidance = isGuided ? pix2pixGuidance(branches, job.guidanceScale, imageScale) : withoutGuidance(text)
       const { run, latents } = await startImage({ ...job, mode: 'text' }, noise)
-      return { run, latents, predict: predictGuided(await openDenoiser(model, job), guidance) }
+      return { run, latents, predict: await predictGuided(model, job, guidance, run.steps.length) }
     },
   }
 }

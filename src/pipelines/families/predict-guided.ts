@@ -3,6 +3,7 @@ import type { Predict } from '../denoise.ts'
 import { Denoiser } from '../graphs/denoiser.ts'
 import type { Guidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
+import { openControls } from './controls.ts'
 
 /** Loads the UNet in the form that the job wants. */
 export async function openDenoiser(
@@ -20,14 +21,22 @@ export async function openDenoiser(
   })
 }
 
-/** Runs the denoiser once for each branch, always with a batch of one, and combines what they predict. */
-export function predictGuided(denoiser: Denoiser, { branches, combine }: Guidance): Predict {
+/** Loads what predicts: it runs the denoiser once for each branch, always with a batch of one, and combines what they predict. */
+export async function predictGuided(
+  model: OpenModel,
+  job: DrawingJob,
+  { branches, combine }: Guidance,
+  totalSteps: number,
+): Promise<Predict> {
+  const denoiser = await openDenoiser(model, job)
+  const controls = await openControls(model, job, denoiser, totalSteps)
   return async (scaled, step) => {
     const timestep = { data: [step.timestep], shape: [] }
     const predictions = []
     for (const { feeds, appended } of branches) {
       const latents = appended ? joinChannels([scaled, appended]) : scaled
-      predictions.push(await denoiser.predict({ ...feeds, latents, timestep }))
+      const added = await controls.feed(feeds, scaled, step)
+      predictions.push(await denoiser.predict({ ...feeds, ...added.roles, latents, timestep }, added.named))
     }
     return combine(predictions)
   }

@@ -4,7 +4,7 @@ import { type Branch, classifierFreeGuidance, type Guidance, withoutGuidance } f
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { type StartedImage, type StartOptions, startImage } from '../start-image.ts'
 import type { PreparedRequest, PrepareRequest } from './family.ts'
-import { openDenoiser, predictGuided } from './predict-guided.ts'
+import { predictGuided } from './predict-guided.ts'
 
 /** Stable Diffusion 1.x and 2.x, with 4 or 9 channels. */
 export const prepareStableDiffusion: PrepareRequest = async (model, job) => {
@@ -33,8 +33,8 @@ export function beginWith(model: OpenModel, job: DrawingJob, guidance: Guidance,
   return {
     async begin(noise, handedOver) {
       const started = await startImage(job, noise, { ...options, denoiserSeesMask, handedOver })
-      const denoiser = await openDenoiser(model, job)
-      return { ...started, predict: predictGuided(denoiser, appendMask(guidance, started)) }
+      const predict = await predictGuided(model, job, appendMask(guidance, started), started.run.steps.length)
+      return { ...started, predict }
     },
   }
 }

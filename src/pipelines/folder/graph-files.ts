@@ -39,7 +39,7 @@ const PRECISION_MARKS: readonly (readonly [RegExp, StoredPrecision])[] = [
 const PREFERENCE: readonly (StoredPrecision | undefined)[] = [undefined, 'float32', 'int8', 'float16', 'int4', 'bfloat16']
 
 /** One `.onnx` file of a component. */
-interface GraphFile {
+export interface GraphFile {
   path: string
   /** From the file's name; undefined when it does not tell. */
   precision: StoredPrecision | undefined
@@ -47,12 +47,17 @@ interface GraphFile {
 
 /** Finds the graph of every component, in optimum's folders or flat, and picks the precision wanted. */
 export async function findGraphFiles(root: string, dtype?: StoredPrecision): Promise<Map<ComponentName, string>> {
+  return new Map([...(await listGraphFiles(root))].map(([name, files]) => [name, chooseFile(files, dtype)]))
+}
+
+/** Every graph of every component, with the precisions that their names tell. */
+export async function listGraphFiles(root: string): Promise<Map<ComponentName, GraphFile[]>> {
   const found = new Map<ComponentName, GraphFile[]>()
   for (const path of await listGraphs(root)) {
     const name = componentOf(relative(root, path))
     if (name) found.set(name, [...(found.get(name) ?? []), { path, precision: precisionOf(relative(root, path)) }])
   }
-  return new Map([...found].map(([name, files]) => [name, chooseFile(files, dtype)]))
+  return found
 }
 
 async function listGraphs(folder: string, depth = DEPTH): Promise<string[]> {

@@ -4,6 +4,7 @@ import { DiffgentorError } from '../../errors.ts'
 import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
 import type { ModelComponent, ModelDefaults, PipelineFamily, StoredPrecision } from '../pipeline.ts'
+import { assertPrecision } from './assert-precision.ts'
 import { detectFamily, fixedDimension, parseFamily } from './detect-family.ts'
 import { FAMILY_TRAITS, type FamilyTraits } from './family-traits.ts'
 import type { ComponentName } from './graph-files.ts'
@@ -48,6 +49,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   }
   const unet = signatures.get('unet')
   if (!unet) throw explainNoUnet(path, folder)
+  if (options.dtype) await assertPrecision(options.dtype, folder.root, unet)
   const warnings: ImageWarning[] = []
   const latentChannels = findLatentChannels(folder, signatures)
   const family = detectFamily(unet, latentChannels)

@@ -1,6 +1,7 @@
 import { type FeedValue, GraphBinding, type OnnxSession } from '../../onnx-runtime/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { DENOISER_OUTPUTS, DENOISER_ROLES, type DenoiserRole } from '../roles.ts'
+import { middleLast } from './control-net.ts'
 
 /** Inputs of a UNet by role. */
 export type DenoiserFeeds = Readonly<Partial<Record<DenoiserRole, FeedValue>>>
@@ -11,7 +12,7 @@ export const RESIDUAL_INPUT = /^(down_block_additional_residuals?|mid_block_addi
 /** A UNet graph. */
 export class Denoiser {
   readonly binding: GraphBinding<DenoiserRole>
-  /** Names of the inputs for residuals, in the graph's order; empty for most graphs. */
+  /** Names of the inputs for residuals, downwards and then the middle; empty for most graphs. */
   readonly residualInputs: readonly string[]
   readonly #output: string
   readonly #feeds: Readonly<Record<string, FeedValue>>
@@ -23,7 +24,7 @@ export class Denoiser {
       required: ['latents', 'timestep', 'text'],
       alsoFed: { test: (name) => RESIDUAL_INPUT.test(name) || name in feeds },
     })
-    this.residualInputs = [...session.inputs.keys()].filter((name) => RESIDUAL_INPUT.test(name))
+    this.residualInputs = middleLast([...session.inputs.keys()].filter((name) => RESIDUAL_INPUT.test(name)))
     this.#output = this.binding.chooseOutput(DENOISER_OUTPUTS)
   }
 
