@@ -11,6 +11,8 @@ export interface EnginePlan {
   /** How the process in a place opens a folder. */
   pipelineOptions(folder: string, place: number, workers: number): PipelineOptions
   cpuOffload: boolean
+  /** The stored precision to load; absent: as stored. */
+  dtype: PipelineOptions['dtype']
   /** Devices of one kind to spread over; 1 on the CPU. */
   devices: number
   warnings: ImageWarning[]
@@ -28,6 +30,7 @@ export function planEngine(settings: BackendSettings): EnginePlan {
   const dtype = settings.torchDtype === 'bfloat16' && onCpu ? undefined : settings.torchDtype
   return {
     cpuOffload,
+    dtype,
     devices,
     warnings: listWarnings(settings, asked, onCpu),
     pipelineOptions: (folder, place, workers) => ({

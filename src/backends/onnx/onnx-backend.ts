@@ -30,7 +30,7 @@ export async function openOnnxBackend(settings: BackendSettings & { batchSize?: 
   const model = await findModel(settings.modelName, settings)
   const plan = planEngine(settings)
   await checkDevice(settings)
-  const description = await describeModel(model.folder, settings.modelType)
+  const description = await describeModel(model.folder, settings.modelType, plan.dtype)
   const memory = planMemory(description, { maxMemory: settings.maxMemory, cpuOffload: plan.cpuOffload })
   const fitting = memory.countFitting(description.defaults)
   const size = settings.numWorkers ?? Math.min(fitting, defaultWorkers(plan))

@@ -74,12 +74,21 @@ describe('openOnnxBackend', () => {
       'out_of_memory',
       /needs about 0\.\d GB of memory at .*0\.1 GB may be used/,
     ],
+    ['a precision that is not stored', { torchDtype: 'int8' }, 'invalid_configuration', /stored in float32, not in int8/],
     ['a model that is not there', { modelName: 'emojy' }, 'model_not_found', /Did you mean emoji/],
-    ['a folder without a model', { modelName: tmpdir() }, /model_/, /./],
-  ])('refuses %s in one sentence', async (_, values, code, words) => {
+    ['a folder without a model', { modelName: fixturePath('images') }, /model_/, /./],
+  ] as const)('refuses %s in one sentence', async (_, values, code, words) => {
     const error = await open({ ...TINY, ...values }).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: expect.stringMatching(code), message: expect.stringMatching(words) })
     expect(String((error as Error).message)).not.toContain('\n')
+  })
+
+  it.each([
+    ['sd15-tiny', 'float32'],
+    ['sd15-tiny-fp16', 'float16'],
+  ] as const)('takes %s as %s, which its weights are', async (model, torchDtype) => {
+    await using backend = await open({ modelName: fixturePath(`models/${model}`), torchDtype })
+    expect(backend.openingWarnings).toEqual([])
   })
 
   it('refuses a picture that needs more memory than there is, and still draws smaller ones', async () => {
