@@ -1,41 +1,12 @@
-import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type CliOptions, runCli, startCli } from '../support/run-cli.ts'
+import { runCli } from '../support/run-cli.ts'
 import { makePng } from './pictures.ts'
-import { type Json, readJson } from './test-server.ts'
-
-interface ServedCommand {
-  url: string
-  child: ChildProcess
-  stderr: () => string
-  /** Resolves to the exit code. */
-  ended: Promise<number | null>
-}
-
-async function startServe(args: readonly string[], options: CliOptions = {}): Promise<ServedCommand> {
-  const child = startCli(['serve', '--port', '0', ...args], options)
-  onTestFinished(() => void child.kill('SIGKILL'))
-  let stderr = ''
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const url = await new Promise<string>((resolve, reject) => {
-    let stdout = ''
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text
-      const found = /http:\/\/[\w.:[\]]+/.exec(stdout)
-      if (found && stdout.includes('\n')) resolve(found[0])
-    })
-    child.once('close', () => reject(new Error(`The server ended: ${stderr}`)))
-  })
-  await expect.poll(async () => (await fetch(`${url}/health`)).status, { timeout: 60_000 }).toBe(200)
-  return { url, child, stderr: () => stderr, ended }
-}
+import { fetchJson, startServe } from './served-command.ts'
+import { readJson } from './test-server.ts'
 
 async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'diffgentor-serve-'))
@@ -43,14 +14,10 @@ async function makeFolder(): Promise<string> {
   return folder
 }
 
-async function postJson(url: string, path: string, body: unknown): Promise<Json> {
-  return await readJson(await fetch(url + path, { method: 'POST', body: JSON.stringify(body) }))
-}
-
 describe('diffgentor serve', () => {
   it('finishes what it draws on SIGTERM and exits with 143', async () => {
     const { url, child, ended } = await startServe(['--backend', 'fake'])
-    const drawing = postJson(url, '/v1/images/generations', { prompt: '[delay:300]' })
+    const drawing = fetchJson(url, '/v1/images/generations', { prompt: '[delay:300]' })
     await expect.poll(async () => (await readJson(await fetch(`${url}/health`))).queue.running).toBe(1)
     child.kill('SIGTERM')
     expect((await drawing).data).toHaveLength(1)
@@ -59,7 +26,7 @@ describe('diffgentor serve', () => {
 
   it('stops at once on the second signal', async () => {
     const { url, child, ended } = await startServe(['--backend', 'fake'])
-    void postJson(url, '/v1/images/generations', { prompt: '[hang]' }).catch(() => undefined)
+    void fetchJson(url, '/v1/images/generations', { prompt: '[hang]' }).catch(() => undefined)
     await expect.poll(async () => (await readJson(await fetch(`${url}/health`))).queue.running).toBe(1)
     child.kill('SIGINT')
     await expect
@@ -119,7 +86,7 @@ describe('diffgentor serve', () => {
     ])
     expect(drawn.code).toBe(0)
     const fields = { prompt: 'é', seed: 42, n: 2, size: '48x32', num_inference_steps: 5, negative_prompt: 'blur' }
-    const generated = await postJson(url, '/v1/images/generations', fields)
+    const generated = await fetchJson(url, '/v1/images/generations', fields)
     for (const place of [0, 1]) {
       const file = await readFile(join(folder, 'a', `000000_0${place}.png`))
       expect(generated.data[place].b64_json).toBe(file.toString('base64'))
@@ -142,7 +109,7 @@ describe('diffgentor serve', () => {
     ])
     expect(edited.code).toBe(0)
     const images = [(await readFile(source)).toString('base64')]
-    const answer = await postJson(url, '/v1/images/edits', { prompt: 'bluer', images, seed: 7, output_format: 'jpeg' })
+    const answer = await fetchJson(url, '/v1/images/edits', { prompt: 'bluer', images, seed: 7, output_format: 'jpeg' })
     expect(answer.data[0].b64_json).toBe((await readFile(join(folder, 'b', '000000.jpg'))).toString('base64'))
   })
 })
