@@ -88,24 +88,45 @@ function planAxis(span: Span, sourceLength: number, length: number, filter: Filt
 }
 
 function resizeRows(source: RawPicture, plan: AxisPlan): RawPicture {
-  const { width, height, channels, pixels } = source
+  const { width, height, channels } = source
   const result = new Uint8ClampedArray(plan.length * height * channels)
-  let at = 0
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < plan.length; x++) {
-      const start = (y * width + plan.firsts[x]!) * channels
-      const weightsAt = x * plan.taps
-      const count = plan.counts[x]!
-      for (let channel = 0; channel < channels; channel++) {
-        let sum = 1 << (PRECISION_BITS - 1)
-        for (let k = 0, from = start + channel; k < count; k++, from += channels) {
-          sum += pixels[from]! * plan.weights[weightsAt + k]!
-        }
-        result[at++] = sum >> PRECISION_BITS
+  const resizeRow = channels === 3 ? resizeRgbRow : resizeAnyRow
+  for (let y = 0; y < height; y++) resizeRow(source, y * width * channels, plan, result, y * plan.length * channels)
+  return { ...source, width: plan.length, pixels: asBytes(result) }
+}
+
+/** The three channels of most pictures side by side: half the time of one after the other. */
+function resizeRgbRow({ pixels }: RawPicture, start: number, plan: AxisPlan, result: Uint8ClampedArray, to: number): void {
+  const { firsts, counts, weights, taps } = plan
+  for (let x = 0; x < plan.length; x++, to += 3) {
+    let red = 1 << (PRECISION_BITS - 1)
+    let green = red
+    let blue = red
+    const count = counts[x]!
+    for (let k = 0, from = start + firsts[x]! * 3; k < count; k++, from += 3) {
+      const weight = weights[x * taps + k]!
+      red = (red + pixels[from]! * weight) | 0
+      green = (green + pixels[from + 1]! * weight) | 0
+      blue = (blue + pixels[from + 2]! * weight) | 0
+    }
+    result[to] = red >> PRECISION_BITS
+    result[to + 1] = green >> PRECISION_BITS
+    result[to + 2] = blue >> PRECISION_BITS
+  }
+}
+
+function resizeAnyRow(source: RawPicture, start: number, plan: AxisPlan, result: Uint8ClampedArray, to: number): void {
+  const { pixels, channels } = source
+  const { firsts, counts, weights, taps } = plan
+  for (let x = 0; x < plan.length; x++) {
+    for (let channel = 0; channel < channels; channel++) {
+      let sum = 1 << (PRECISION_BITS - 1)
+      for (let k = 0, from = start + firsts[x]! * channels + channel; k < counts[x]!; k++, from += channels) {
+        sum = (sum + pixels[from]! * weights[x * taps + k]!) | 0
       }
+      result[to++] = sum >> PRECISION_BITS
     }
   }
-  return { ...source, width: plan.length, pixels: asBytes(result) }
 }
 
 function resizeColumns(source: RawPicture, plan: AxisPlan): RawPicture {
