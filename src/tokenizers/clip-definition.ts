@@ -70,6 +70,7 @@ function special(content: string, id: number, normalized = true): AddedToken {
   return { id, content, special: true, normalized, lstrip: false, rstrip: false, single_word: false }
 }
 
-function parseMerges(text: string): string[] {
+/** Rules of a merges.txt, without its version line. */
+export function parseMerges(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#version'))
 }

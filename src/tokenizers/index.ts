@@ -1,2 +1,5 @@
+export { writeQwen3Chat } from './chat-templates.ts'
+export { loadSequenceTokenizer } from './load-sequence-tokenizer.ts'
 export { type ExtraToken, loadTokenizer, type TokenizerOptions } from './load-tokenizer.ts'
+export { type PaddedSequence, SequenceTokenizer, type TokenizedSequence } from './sequence-tokenizer.ts'
 export { TextTokenizer, type TokenizedText } from './text-tokenizer.ts'

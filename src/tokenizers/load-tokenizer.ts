@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DiffgentorError } from '../errors.ts'
 import { type AddedToken, defineClipTokenizer } from './clip-definition.ts'
 import { TextTokenizer } from './text-tokenizer.ts'
+import { contentOf, readJson, readText, type TokenSetting } from './tokenizer-files.ts'
 
 /** A word of a textual-inversion embedding and the row that it got in the encoder's table. */
 export interface ExtraToken {
@@ -23,8 +23,6 @@ interface TokenizerConfig {
   pad_token?: TokenSetting
   unk_token?: TokenSetting
 }
-
-type TokenSetting = string | { content: string } | null
 
 /** A length above this is a placeholder for "no limit". */
 const LONGEST = 1_000_000
@@ -76,27 +74,4 @@ async function readVocabulary(folder: string): Promise<{ vocab: Record<string, n
     )
   }
   return { vocab, merges }
-}
-
-function contentOf(setting: TokenSetting | undefined): string | undefined {
-  return typeof setting === 'string' ? setting : setting?.content
-}
-
-async function readJson<Content>(folder: string, name: string): Promise<Content | undefined> {
-  const text = await readText(join(folder, name))
-  if (text === undefined) return undefined
-  try {
-    return JSON.parse(text) as Content
-  } catch (cause) {
-    throw new DiffgentorError('model_unreadable', `The file ${join(folder, name)} is not valid JSON.`, { cause })
-  }
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new DiffgentorError('model_unreadable', `The file ${file} cannot be read.`, { cause })
-  }
 }
