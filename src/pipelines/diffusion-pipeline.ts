@@ -12,6 +12,7 @@ import type { ModelDescription, Pipeline, PipelineFamily, PipelineResult } from 
 import { describeRecipe } from './recipe.ts'
 import { leaveRestToRefiner, toRefinerJob } from './refiner.ts'
 import { resolveJob } from './resolve-job.ts'
+import { openUpscaler } from './upscale/open-upscaler.ts'
 import type { Vae } from './vae.ts'
 import { WarningList } from './warning-list.ts'
 
@@ -57,8 +58,17 @@ export class DiffusionPipeline implements Pipeline {
     for (const warning of listIgnoredWishes(this.family, job.mode, request)) warnings.add(warning)
     const stages = await this.#prepareStages(job)
     const images: GeneratedImage[] = []
-    for (const [index, seed] of seedsOf(request).entries()) images.push(await drawImage(stages, { index, seed }))
+    for (const [index, seed] of seedsOf(request).entries()) {
+      images.push(await this.#enlarge(await drawImage(stages, { index, seed }), job))
+    }
     return { images, warnings: warnings.list, recipe: describeRecipe(this.family, job) }
+  }
+
+  async #enlarge(image: GeneratedImage, { request, context }: DrawingJob): Promise<GeneratedImage> {
+    const file = request.diffusion?.upscale
+    if (file === undefined || image.picture.kind !== 'raw') return image
+    const upscaler = await openUpscaler(file, this.#model.store, context)
+    return { ...image, picture: await upscaler.enlarge(image.picture, context.signal) }
   }
 
   async warmUp(context: CallContext): Promise<void> {
