@@ -1,17 +1,24 @@
 import { createHash } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { opendirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkPicture } from '../images/check-picture.ts'
 import type { LedgerOutput } from './ledger-entry.ts'
 
 const PICTURE_NAME = /\.(?:png|jpe?g|webp|avif)$/i
+const OWN_FOLDERS: ReadonlySet<string> = new Set(['logs', 'shards'])
 
-/** Whether a folder without a ledger holds pictures, as another tool may have left it. */
+/** Whether a folder without a ledger holds pictures, as another tool may have left it; looks no further than the first. */
 export function holdsPictures(folder: string): boolean {
-  return readdirSync(folder, { withFileTypes: true }).some(
-    (entry) => (entry.isDirectory() && entry.name !== 'logs') || PICTURE_NAME.test(entry.name),
-  )
+  const entries = opendirSync(folder)
+  try {
+    for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
+      if (PICTURE_NAME.test(entry.name) || (entry.isDirectory() && !OWN_FOLDERS.has(entry.name))) return true
+    }
+    return false
+  } finally {
+    entries.closeSync()
+  }
 }
 
 /** The row's files when all of them are there and can be decoded: a torn file does not count. */

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { basename, join } from 'node:path'
 import { DiffgentorError } from '../errors.ts'
 import { toDiskError } from '../sinks/disk-errors.ts'
 import { PartNames } from '../sinks/part-files.ts'
 import { isProcessAlive, readProcessStart } from './process-identity.ts'
-import { isLockName, type RunFiles, type Shard } from './run-files.ts'
+import { listNeighbors, type RunFiles, type Shard } from './run-files.ts'
 
 interface LockHolder extends Shard {
   pid: number
@@ -112,9 +111,8 @@ function releaseLockFile(lock: string, own: LockHolder): void {
 
 /** Other shards' living locks; a run with another split may work the same rows, so it is an error. */
 function checkNeighbors(files: RunFiles, own: LockHolder): LockHolder[] {
-  const names = readdirSync(files.folder).filter((name) => isLockName(name) && name !== basename(files.lock))
-  const living = names.flatMap((name) => {
-    const holder = readHolder(join(files.folder, name))
+  const living = listNeighbors(files).flatMap(({ lock }) => {
+    const holder = readHolder(lock)
     return holder && isAlive(holder) ? [holder] : []
   })
   const foreign = living.find(({ numNodes }) => numNodes !== own.numNodes)
@@ -137,7 +135,7 @@ function isAlive({ pid, host, start }: LockHolder): boolean {
 }
 
 function lockedBy(holder: LockHolder, { folder, lock }: RunFiles): DiffgentorError {
-  const cure = holder.host === hostname() ? 'wait for it or choose another folder' : `if it is gone, remove ${basename(lock)}`
+  const cure = holder.host === hostname() ? 'wait for it or choose another folder' : `if it is gone, remove ${lock}`
   return new DiffgentorError(
     'folder_locked',
     `The output folder ${folder} is in use by process ${holder.pid} on ${holder.host}; ${cure}.`,

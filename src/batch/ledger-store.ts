@@ -1,11 +1,11 @@
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { relative } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { type LedgerEntry, parseLedgerLine } from './ledger-entry.ts'
 import { readCost, type ScannedLine, type ScanResult, scanLedger } from './ledger-scan.ts'
 import { LedgerWriter } from './ledger-writer.ts'
 import { RowStates } from './row-states.ts'
-import { isLedgerName, type RunFiles } from './run-files.ts'
+import { listNeighbors, type RunFiles } from './run-files.ts'
 
 interface LedgerFile {
   path: string
@@ -40,18 +40,18 @@ export class LedgerStore {
     this.#writer = new LedgerWriter(this.#own.path, this.#own.wholeBytes)
   }
 
-  /** Reads what there is and opens the run's own ledger for appending. `rows` is the data set's length. */
-  static async open(runFiles: RunFiles, rows: number): Promise<LedgerStore> {
+  /** Reads what there is and opens the run's own ledger for appending. `rows` is the data set's length. `isAlone`: what other runs on the folder did does not count. */
+  static async open(runFiles: RunFiles, rows: number, { isAlone = false } = {}): Promise<LedgerStore> {
     const states = new RowStates(rows)
     const scanned = { spentUsd: 0, notices: [] as string[] }
     const files: LedgerFile[] = []
     let base = 0
-    for (const path of listLedgers(runFiles)) {
+    for (const path of isAlone ? [runFiles.ledger] : listLedgers(runFiles)) {
       const result = await walk(path, (line) => {
         states.record(line.position, line.status, base + line.offset)
         scanned.spentUsd += readCost(line)
       })
-      scanned.notices.push(...describeUnreadable(path, result))
+      scanned.notices.push(...describeUnreadable(relative(runFiles.folder, path), result))
       files.push({ path, base, wholeBytes: result.wholeBytes })
       base += result.wholeBytes
     }
@@ -115,10 +115,9 @@ export class LedgerStore {
   }
 }
 
-/** Paths of all ledgers in the folder, the run's own last; it may not exist yet. */
-function listLedgers({ folder, ledger }: RunFiles): string[] {
-  const others = readdirSync(folder).filter((name) => isLedgerName(name) && name !== basename(ledger))
-  return [...others.sort().map((name) => join(folder, name)), ledger]
+/** Paths of all ledgers in the output folder, the run's own last; they need not exist. */
+function listLedgers(files: RunFiles): string[] {
+  return [...listNeighbors(files), files].map(({ ledger }) => ledger)
 }
 
 /** Scans a file, giving way to other work between chunks. A file that is not there has no lines. */
@@ -142,7 +141,7 @@ async function walk(
   }
 }
 
-function describeUnreadable(path: string, { unreadableLines }: ScanResult): string[] {
+function describeUnreadable(name: string, { unreadableLines }: ScanResult): string[] {
   if (unreadableLines.length === 0) return []
-  return [`${basename(path)} has lines that cannot be read (${unreadableLines.join(', ')}); they are passed over.`]
+  return [`${name} has lines that cannot be read (${unreadableLines.join(', ')}); they are passed over.`]
 }

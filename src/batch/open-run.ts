@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Fingerprint } from '../datasets/dataset.ts'
 import { toDiskError } from '../sinks/disk-errors.ts'
@@ -8,7 +8,7 @@ import { clearFolder } from './clear-folder.ts'
 import { checkResume } from './compare-runs.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { LedgerStore } from './ledger-store.ts'
-import { isLedgerName, type RunFiles, runFilesOf } from './run-files.ts'
+import { listNeighbors, type RunFiles, runFilesOf } from './run-files.ts'
 import { type RunRecord, readRunRecord, recordSettings, shareFirstRecord, writeRunRecord } from './run-record.ts'
 import { drawBaseSeed, wrap } from './seeds.ts'
 
@@ -21,6 +21,8 @@ export interface OpenedRun {
   /** The file system takes `A.png` and `a.png` for one file. */
   ignoresCase: boolean
   notices: string[]
+  /** An earlier run ended without tidying up, so that part files may lie about. */
+  mayHaveParts: boolean
 }
 
 /** Makes the output folder when needed; returns its real path. */
@@ -42,13 +44,13 @@ export async function openRun(options: BatchOptions, lock: FolderLock, files: Ru
     if (removed > 0) notices.push(`Starting over: ${removed} picture(s) that the ledger listed were removed.`)
   }
   const earlier = settings.resume ? readRunRecord(files) : undefined
-  const isFresh = !earlier && !readdirSync(files.folder).some(isLedgerName)
+  const isFresh = !earlier && ![files, ...listNeighbors(files)].some(({ ledger }) => existsSync(ledger))
   const record = await makeRecord(options, earlier, isFresh && settings.resume && holdsPictures(files.folder))
   if (!earlier && settings.numNodes > 1 && settings.seed === undefined) {
     record.base_seed = shareFirstRecord(files, lock.runId, record).base_seed
   }
   if (earlier && !settings.force) await checkResume(earlier, record, dataset, files.folder)
-  const ledger = await LedgerStore.open(files, record.dataset.rows)
+  const ledger = await LedgerStore.open(files, record.dataset.rows, { isAlone: !settings.resume })
   try {
     await writeRunRecord(files.record, lock.runId, record)
   } catch (error) {
@@ -56,7 +58,8 @@ export async function openRun(options: BatchOptions, lock: FolderLock, files: Ru
     throw error
   }
   notices.push(...ledger.notices)
-  return { files, lock, ledger, record, ignoresCase: takesNamesForEqual(files.lock), notices }
+  const mayHaveParts = lock.notice !== undefined || earlier?.ended_at === undefined
+  return { files, lock, ledger, record, ignoresCase: takesNamesForEqual(files.lock), notices, mayHaveParts }
 }
 
 async function makeRecord(options: BatchOptions, earlier: RunRecord | undefined, adopts: boolean): Promise<RunRecord> {
@@ -87,5 +90,6 @@ function takesNamesForEqual(lock: string): boolean {
 export function lockOutput(options: BatchOptions): { lock: FolderLock; files: RunFiles } {
   const { outputDir, nodeRank, numNodes } = options.settings
   const files = runFilesOf(makeOutputFolder(outputDir), { nodeRank, numNodes })
+  if (numNodes > 1) makeOutputFolder(files.home)
   return { files, lock: lockFolder(files, { nodeRank, numNodes }) }
 }

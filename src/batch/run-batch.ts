@@ -58,7 +58,7 @@ async function workRows(options: BatchOptions, opened: OpenedRun, run: BatchRun)
     adoptFrom: record.adopts_files ? files.folder : undefined,
   })
   setMaxListeners(0, run.control.draining, run.control.stopping)
-  const sweeping = sweepPartFiles(files.folder, lock.livingRuns, run.control.draining)
+  const sweeping = opened.mayHaveParts ? sweepPartFiles(files.folder, lock.livingRuns, run.control.draining) : undefined
   const looking = settings.retryFailed ? Promise.resolve(0) : reopenMissing(run, ledger, files.folder)
   await Promise.all([pump.pass(true), looking, sweeping])
   const missing = await looking

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Which part of the rows a run works. */
@@ -7,11 +8,15 @@ export interface Shard {
 }
 
 /**
- * The files that a run keeps in its output folder. Shards may share a folder: each then has its own lock, ledger, record and
- * results, named after it, and all read each other's ledgers.
+ * The files that a run keeps in its output folder. A run over all rows keeps them beside the pictures. Shards may share an
+ * output folder: each keeps its own in `shards/node-1-of-4`, and all read each other's ledgers. So nothing ever needs to list
+ * the output folder itself, which may hold millions of pictures.
  */
 export interface RunFiles {
+  /** The output folder: names of pictures are relative to it. */
   folder: string
+  /** Where this run keeps its files. */
+  home: string
   lock: string
   ledger: string
   record: string
@@ -20,23 +25,38 @@ export interface RunFiles {
   logs: string
 }
 
-const LEDGER_NAME = /^ledger(?:\.node-\d+-of-\d+)?\.jsonl$/
-const RECORD_NAME = /^run(?:\.node-\d+-of-\d+)?\.json$/
-const LOCK_NAME = /^\.diffgentor(?:\.node-\d+-of-\d+)?\.lock$/
-
-export const isLedgerName = (name: string): boolean => LEDGER_NAME.test(name)
-export const isRecordName = (name: string): boolean => RECORD_NAME.test(name)
-export const isLockName = (name: string): boolean => LOCK_NAME.test(name)
+const SHARD_NAME = /^node-(\d+)-of-(\d+)$/
 
 /** Where a shard's files are in an output folder. */
 export function runFilesOf(folder: string, { nodeRank, numNodes }: Shard): RunFiles {
-  const part = numNodes === 1 ? '' : `.node-${nodeRank}-of-${numNodes}`
+  const home = numNodes === 1 ? folder : join(folder, 'shards', `node-${nodeRank}-of-${numNodes}`)
   return {
     folder,
-    lock: join(folder, `.diffgentor${part}.lock`),
-    ledger: join(folder, `ledger${part}.jsonl`),
-    record: join(folder, `run${part}.json`),
-    results: join(folder, `results${part}.csv`),
+    home,
+    lock: join(home, '.diffgentor.lock'),
+    ledger: join(home, 'ledger.jsonl'),
+    record: join(home, 'run.json'),
+    results: join(home, 'results.csv'),
     logs: join(folder, 'logs'),
   }
+}
+
+/** The files of all other runs that work or worked in the same output folder: of the run over all rows first, then of the shards by name. They need not exist. */
+export function listNeighbors(files: RunFiles): RunFiles[] {
+  const shards = listShards(files.folder).map((shard) => runFilesOf(files.folder, shard))
+  const all = [runFilesOf(files.folder, { nodeRank: 0, numNodes: 1 }), ...shards]
+  return all.filter(({ home }) => home !== files.home)
+}
+
+function listShards(folder: string): Shard[] {
+  let names: string[]
+  try {
+    names = readdirSync(join(folder, 'shards')).sort()
+  } catch {
+    return []
+  }
+  return names.flatMap((name) => {
+    const match = SHARD_NAME.exec(name)
+    return match ? [{ nodeRank: Number(match[1]), numNodes: Number(match[2]) }] : []
+  })
 }

@@ -1,12 +1,12 @@
-import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { BATCH_SETTINGS, type BatchSettings, type SettingTable, toCamelCase } from '../config/settings.ts'
 import type { Fingerprint } from '../datasets/dataset.ts'
 import { DiffgentorError } from '../errors.ts'
 import { toDiskError } from '../sinks/disk-errors.ts'
 import { PartNames } from '../sinks/part-files.ts'
 import { writeDurably } from '../sinks/write-durably.ts'
-import { isRecordName, type RunFiles } from './run-files.ts'
+import { listNeighbors, type RunFiles } from './run-files.ts'
 
 /** What `run.json` holds. */
 export interface RunRecord {
@@ -38,11 +38,9 @@ export function recordSettings(settings: BatchSettings): Record<string, unknown>
 }
 
 /** Reads a run's own record, else that of another shard in the same folder. Throws when it is there and cannot be read. */
-export function readRunRecord({ folder, record }: RunFiles): RunRecord | undefined {
-  const names = readdirSync(folder).filter(isRecordName).sort()
-  const own = basename(record)
-  const name = names.includes(own) ? own : names[0]
-  return name === undefined ? undefined : parseRecord(join(folder, name))
+export function readRunRecord(files: RunFiles): RunRecord | undefined {
+  const found = [files, ...listNeighbors(files)].find(({ record }) => existsSync(record))
+  return found && parseRecord(found.record)
 }
 
 function parseRecord(path: string): RunRecord {

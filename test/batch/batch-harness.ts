@@ -145,7 +145,7 @@ export function lastStatuses(folder: string): Record<number, string> {
   return Object.fromEntries(readLedger(folder).map(({ index, status }) => [index, status]))
 }
 
-const OWN_FILES = /^(?:ledger|run|results)\b|^logs\b|^contact-sheet/
+const OWN_FILES = /^(?:ledger|run|results)\b|^(?:logs|shards)\b|^contact-sheet/
 
 /** Every picture of a folder with its hash; anything else than pictures and the run's own files shows too. */
 export function listPictures(folder: string): Record<string, string> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -92,7 +92,8 @@ it('tells the last line of each row while the ledger grows, over several ledgers
     outputs: [],
     ms: 0,
   })
-  writeFileSync(join(folder, 'ledger.node-0-of-2.jsonl'), [line(0, 10), line(2, 10)].map(formatLedgerLine).join(''))
+  mkdirSync(join(folder, 'shards/node-0-of-2'), { recursive: true })
+  writeFileSync(join(folder, 'shards/node-0-of-2/ledger.jsonl'), [line(0, 10), line(2, 10)].map(formatLedgerLine).join(''))
   writeFileSync(join(folder, 'ledger.jsonl'), [line(2, 20), line(3, 20)].map(formatLedgerLine).join(''))
   const store = await LedgerStore.open(runFilesOf(folder, { nodeRank: 0, numNodes: 1 }), 6)
   expect([0, 1, 2, 3].map((position) => store.read(position)?.attempt)).toEqual([10, undefined, 20, 20])

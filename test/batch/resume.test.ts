@@ -234,7 +234,7 @@ it('lets shards share a folder, each with its own ledger, and lets one run finis
   await tryBatch({ rows: ROWS, folder, settings: { nodeRank: 1, numNodes: 3, seed: undefined }, random: () => 77.5 / 2 ** 32 })
   await tryBatch({ rows: ROWS, folder, settings: { nodeRank: 0, numNodes: 3, seed: undefined }, random: () => 0.5 })
   expect(
-    readLedger(folder, 'ledger.node-1-of-3.jsonl')
+    readLedger(folder, 'shards/node-1-of-3/ledger.jsonl')
       .map(({ index }) => index)
       .sort(),
   ).toEqual([1, 4, 7])
