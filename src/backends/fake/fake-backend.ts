@@ -91,7 +91,8 @@ export class FakeBackend implements ImageBackend {
 
 /** Everything that shapes the picture, as one text. */
 function describe(request: ImageRequest, seed: number): string {
-  const { prompt, negativePrompt, guidanceScale, numInferenceSteps, edit } = request
+  // What is not given counts as its default, so that a request with the defaults spelled out draws the same.
+  const { prompt, negativePrompt, guidanceScale = DEFAULT_GUIDANCE, numInferenceSteps = DEFAULT_STEPS, edit } = request
   const sources = [...(edit?.images ?? []), ...(edit?.mask ? [edit.mask] : [])]
   const digests = sources.map((bytes) => createHash('sha256').update(bytes).digest('hex'))
   return JSON.stringify([prompt, negativePrompt, guidanceScale, numInferenceSteps, edit?.strength, digests, seed])

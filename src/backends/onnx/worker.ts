@@ -90,6 +90,8 @@ export class Worker {
 
   /** Ends the process at once, whatever it does. Resolves when it is gone. */
   kill(): Promise<void> {
+    // Whoever waits for the end must live to see it.
+    if (!this.#isGone) this.#child.ref()
     this.#child.kill('SIGKILL')
     return this.exited
   }
