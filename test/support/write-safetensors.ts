@@ -7,8 +7,12 @@ export interface TestTensor {
 }
 
 /** Writes a `.safetensors` file of float32 tensors. */
-export async function writeSafetensors(path: string, tensors: Readonly<Record<string, TestTensor>>): Promise<string> {
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
+export async function writeSafetensors(
+  path: string,
+  tensors: Readonly<Record<string, TestTensor>>,
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Promise<string> {
+  const header: Record<string, unknown> = { __metadata__: metadata }
   const chunks: Buffer[] = []
   let offset = 0
   for (const [name, { shape, data }] of Object.entries(tensors)) {

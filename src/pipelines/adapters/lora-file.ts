@@ -1,6 +1,7 @@
 import { DiffgentorError } from '../../errors.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { type LoraPart, type LoraTarget, parseLoraKey } from './lora-keys.ts'
+import { findAlpha, type PeftConfigs, readPeftConfigs } from './peft-config.ts'
 import { SafetensorsFile } from './safetensors.ts'
 
 /** What a LoRA file says about one module of a network. */
@@ -44,5 +45,14 @@ export async function readLoraFile(path: string): Promise<LoraFile> {
       },
     )
   }
-  return { path, modules: [...modules.values()], unknownKeys }
+  const configs = await readPeftConfigs(path, file.metadata)
+  return { path, modules: [...modules.values()].map((module) => withAlpha(module, configs)), unknownKeys }
+}
+
+/** Alpha stands among the tensors, or else in PEFT's configuration. */
+function withAlpha(lora: LoraModule, configs: PeftConfigs): LoraModule {
+  const { target, module, parts } = lora
+  if (parts.alpha !== undefined || parts.down === undefined) return lora
+  const alpha = findAlpha(configs, target, module, parts.down.shape[0] ?? 0)
+  return alpha === undefined ? lora : { ...lora, parts: { ...parts, alpha: { data: Float32Array.of(alpha), shape: [] } } }
 }

@@ -43,10 +43,10 @@ const PREFIXES: readonly (readonly [RegExp, LoraTarget])[] = [
   [/^lora_te2_/, 'text_encoder_2'],
   [/^lora_te3_/, 'text_encoder_3'],
   [/^(?:lora|lycoris)_te_/, 'text_encoder'],
-  [/^(?:base_model\.model\.)?(?:unet|transformer|diffusion_model)\./, 'denoiser'],
+  [/^(?:unet|transformer|diffusion_model)\./, 'denoiser'],
   [/^text_encoder_2\./, 'text_encoder_2'],
   [/^text_encoder_3\./, 'text_encoder_3'],
-  [/^(?:base_model\.model\.)?text_encoder\./, 'text_encoder'],
+  [/^text_encoder\./, 'text_encoder'],
 ]
 
 /** Reads a key of a LoRA file in any of the forms in use; undefined for keys of other things. */
@@ -59,7 +59,9 @@ export function parseLoraKey(key: string): LoraKey | undefined {
   return undefined
 }
 
-function splitPath(path: string): Pick<LoraKey, 'target' | 'module'> {
+function splitPath(whole: string): Pick<LoraKey, 'target' | 'module'> {
+  // Files that PEFT itself saved carry the scope of its own wrapper.
+  const path = whole.replace(/^base_model\.model\./, '')
   for (const [prefix, target] of PREFIXES) {
     if (prefix.test(path)) return { target, module: canonicalModule(path.replace(prefix, ''), target) }
   }

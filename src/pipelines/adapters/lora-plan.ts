@@ -145,7 +145,8 @@ class SiteIndex {
   }
 
   find(module: string): ModuleSite | undefined {
-    const exact = this.#byPath.get(module)
+    // Encoders exported with newer versions of transformers lack the scope `text_model`.
+    const exact = this.#byPath.get(module) ?? this.#byPath.get(module.replace(/^text_model_/, ''))
     if (exact !== undefined) return exact
     const inScope = [...this.#byPath].filter(([path]) => path.endsWith(`_${module}`))
     return inScope.length === 1 ? inScope[0]?.[1] : undefined

@@ -19,14 +19,22 @@ interface TensorPlace {
   length: number
 }
 
+interface Header {
+  metadata: Readonly<Record<string, string>>
+  places: ReadonlyMap<string, TensorPlace>
+}
+
 /** A `.safetensors` file (github.com/huggingface/safetensors): a JSON header that places named tensors. Values are read one tensor at a time. */
 export class SafetensorsFile implements AsyncDisposable {
   readonly path: string
+  /** Free texts that the writer of the file put into its header. */
+  readonly metadata: Readonly<Record<string, string>>
   readonly #handle: FileHandle
   readonly #places: ReadonlyMap<string, TensorPlace>
 
-  private constructor(path: string, handle: FileHandle, places: ReadonlyMap<string, TensorPlace>) {
+  private constructor(path: string, handle: FileHandle, { metadata, places }: Header) {
     this.path = path
+    this.metadata = metadata
     this.#handle = handle
     this.#places = places
   }
@@ -45,10 +53,6 @@ export class SafetensorsFile implements AsyncDisposable {
 
   get names(): string[] {
     return [...this.#places.keys()]
-  }
-
-  shape(name: string): readonly number[] {
-    return this.#place(name).shape
   }
 
   /** Reads one tensor as float32. */
@@ -72,7 +76,7 @@ export class SafetensorsFile implements AsyncDisposable {
   }
 }
 
-async function readHeader(path: string, handle: FileHandle): Promise<Map<string, TensorPlace>> {
+async function readHeader(path: string, handle: FileHandle): Promise<Header> {
   const { size } = await handle.stat()
   const prefix = new Uint8Array(8)
   const { bytesRead } = await handle.read(prefix, 0, 8, 0)
@@ -83,10 +87,10 @@ async function readHeader(path: string, handle: FileHandle): Promise<Map<string,
   return parseHeader(path, json, 8 + length, size)
 }
 
-function parseHeader(path: string, json: Uint8Array, dataStart: number, size: number): Map<string, TensorPlace> {
+function parseHeader(path: string, json: Uint8Array, dataStart: number, size: number): Header {
   const places = new Map<string, TensorPlace>()
-  for (const [name, entry] of Object.entries(parseObject(path, json))) {
-    if (name === '__metadata__') continue
+  const { __metadata__: metadata, ...entries } = parseObject(path, json)
+  for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: span } = (entry ?? {}) as Record<string, unknown>
     if (typeof dtype !== 'string' || !isSizes(shape) || !isSizes(span) || span.length !== 2) {
       throw unreadable(path, `describes the tensor ${name} in an unknown way`)
@@ -97,7 +101,12 @@ function parseHeader(path: string, json: Uint8Array, dataStart: number, size: nu
       throw unreadable(path, `is cut off or damaged at the tensor ${name}`)
     places.set(name, { dtype, shape, offset: dataStart + from, length: to - from })
   }
-  return places
+  return { metadata: readMetadata(metadata), places }
+}
+
+function readMetadata(metadata: unknown): Record<string, string> {
+  if (typeof metadata !== 'object' || metadata === null) return {}
+  return Object.fromEntries(Object.entries(metadata).filter((entry) => typeof entry[1] === 'string'))
 }
 
 function parseObject(path: string, json: Uint8Array): Record<string, unknown> {

@@ -175,6 +175,37 @@ describe('a low-rank update', () => {
   })
 })
 
+describe('the strength of an update', () => {
+  const down = madeUp([4, IN], 3)
+  const up = madeUp([OUT, 4], 4)
+  const product = (o: number, i: number) => [0, 1, 2, 3].reduce((sum, r) => sum + at(up, o, r) * at(down, r, i), 0)
+  const tensors = { 'blocks.0.to_q.lora_A.weight': down, 'blocks.0.to_q.lora_B.weight': up }
+  const prefixed = (prefix: string) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${prefix}.${name}`, tensor]))
+
+  it.each([
+    ['one alpha', { 'unet.lora_alpha': 8 }, 2],
+    ['an alpha for this module', { 'unet.lora_alpha': 8, 'unet.alpha_pattern': { 'blocks.0.to_q': 1 } }, 0.25],
+    ['rank stabilization', { 'unet.lora_alpha': 8, 'unet.use_rslora': true }, 4],
+  ])('is read from the header that diffusers writes: %s', async (_, config, factor) => {
+    const metadata = { lora_adapter_metadata: JSON.stringify(config) }
+    const path = await writeSafetensors(join(folder, 'lora.safetensors'), prefixed('unet'), metadata)
+    expectClose(
+      await run('MatMul', [{ path, weight: 1 }]),
+      expected((o, i) => factor * product(o, i)),
+    )
+  })
+
+  it("is read from PEFT's own configuration beside the file", async () => {
+    const path = await writeSafetensors(join(folder, 'adapter_model.safetensors'), prefixed('base_model.model'))
+    await writeFile(join(folder, 'adapter_config.json'), JSON.stringify({ r: 4, lora_alpha: 2 }))
+    expectClose(
+      await run('MatMul', [{ path, weight: 1 }]),
+      expected((o, i) => 0.5 * product(o, i)),
+    )
+  })
+})
+
 describe('an update of another kind', () => {
   it('may be a product of two products (LoHa)', async () => {
     const [a, b, c, d] = [madeUp([OUT, 2], 3), madeUp([2, IN], 4), madeUp([OUT, 2], 5), madeUp([2, IN], 6)]
