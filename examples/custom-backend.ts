@@ -29,7 +29,10 @@ function openOneColor(modelName: string): ImageBackend {
       const seed = request.seeds?.[0] ?? 0
       const color = [seed & 255, (seed >> 8) & 255, (seed >> 16) & 255]
       // A gradient towards black, since a picture of one flat color is marked as suspect.
-      const pixels = Uint8Array.from({ length: width * height * 3 }, (_, at) => (color[at % 3]! * (at % (width * 3))) / (width * 3))
+      const pixels = Uint8Array.from(
+        { length: width * height * 3 },
+        (_, at) => (color[at % 3]! * (at % (width * 3))) / (width * 3),
+      )
       return {
         images: [{ picture: { kind: 'raw', pixels, width, height, channels: 3 }, seed }],
         warnings: [],
