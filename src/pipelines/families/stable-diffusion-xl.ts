@@ -35,12 +35,15 @@ interface EncoderTexts {
 async function encodeBoth(model: OpenModel, job: DrawingJob, texts: EncoderTexts, field: string): Promise<DenoiserFeeds> {
   // Layers are left out for the prompt only, as diffusers does.
   const state = 1 + (field === 'prompt' ? (job.request.diffusion?.clipSkip ?? 0) : 0)
-  const encode = (encoder: ComponentName, text: string, pooled: boolean) =>
-    model.prompts.encode({ encoder, text, wish: { state, pooled }, field }, job)
-  const { states, pooled } = await encode('text_encoder_2', texts.second, true)
-  if (!model.facts.signatures.has('text_encoder')) return { text: states, pooled: pooled! }
-  const first = await encode('text_encoder', texts.first, false)
-  return { text: joinAxis([first.states, states], 2), pooled: pooled! }
+  const encode = (encoder: ComponentName, text: string, pooled: boolean, leastChunks?: number) =>
+    model.prompts.encode({ encoder, text, wish: { state, pooled }, field, leastChunks }, job)
+  const second = await encode('text_encoder_2', texts.second, true)
+  if (!model.facts.signatures.has('text_encoder')) return { text: second.states, pooled: second.pooled! }
+  const first = await encode('text_encoder', texts.first, false, second.chunks)
+  // A long first prompt has more chunks than the second: that one is filled up.
+  const filled = (first.chunks ?? 1) > (second.chunks ?? 1)
+  const { states } = filled ? await encode('text_encoder_2', texts.second, true, first.chunks) : second
+  return { text: joinAxis([first.states, states], 2), pooled: second.pooled! }
 }
 
 /** A negative prompt that is not given is zeros rather than the encoding of nothing; an empty one is encoded. */

@@ -20,6 +20,8 @@ export interface EncodedText {
   states: Tensor
   /** [1, width], when asked for. */
   pooled: Tensor | undefined
+  /** Encoder runs that lie one behind the other in `states`. Absent: 1. */
+  chunks?: number | undefined
 }
 
 const POOLED_OUTPUTS = ['text_embeds', 'pooler_output', 'pooled_output', 'pooled']

@@ -1,12 +1,15 @@
-import type { CallContext, ImageWarning } from '../../contract/index.ts'
+import type { CallContext, ImageRequest, ImageWarning } from '../../contract/index.ts'
 import { loadTokenizer, type TextTokenizer } from '../../tokenizers/index.ts'
 import type { AdapterPlan } from '../adapter-plan.ts'
+import { fixedDimension } from '../folder/detect-family.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { ModelFacts } from '../folder/inspect-model.ts'
 import { tokenizerFolder } from '../folder/model-folder.ts'
 import type { GraphStore } from '../graphs/graph-store.ts'
 import { type EncodedText, TextEncoder, type TextEncoderWish } from '../graphs/text-encoder.ts'
 import { EmbeddingCache } from './embedding-cache.ts'
+import { encodeWeighted } from './encode-weighted.ts'
+import { hasSchedule } from './parse-a1111.ts'
 
 const CACHE_BYTES = 64 * 1024 * 1024
 
@@ -17,12 +20,15 @@ export interface TextToEncode {
   wish: TextEncoderWish
   /** The request's field that the text comes from, for warnings. */
   field: string
+  /** At least so many encoder runs, where the syntax knows long prompts. Default 1. */
+  leastChunks?: number | undefined
 }
 
 /** What encoding depends on beside the text. */
 export interface EncodingContext {
   adapters: AdapterPlan
   context: CallContext
+  request: ImageRequest
   warn: (warning: ImageWarning) => void
 }
 
@@ -38,15 +44,36 @@ export class PromptEncoder {
     this.#store = store
   }
 
-  /** Encodes one text; words that do not fit are cut, with a warning that names them. */
-  async encode({ encoder, text, wish, field }: TextToEncode, { adapters, context, warn }: EncodingContext): Promise<EncodedText> {
+  /** Encodes one text as the request's syntax reads it. Words that do not fit are cut, with a warning that names them. */
+  async encode(item: TextToEncode, setting: EncodingContext): Promise<EncodedText> {
+    const { encoder, field, wish } = item
+    const { adapters, request, warn } = setting
     const tokenizer = await this.#tokenizer(encoder, adapters)
     const length = this.#fixedLength(encoder) ?? tokenizer.maxLength
-    const { ids, cutText } = tokenizer.encode(adapters.expandPrompt(text), length)
-    if (cutText) warn(cutWarning(field, length, cutText))
-    const key = [encoder, adapters.variants.get(encoder)?.identity ?? '', wish.state, wish.skipped ?? 0, wish.pooled, ids].join(
-      '|',
-    )
+    const text = adapters.expandPrompt(item.text)
+    const syntax = request.diffusion?.promptSyntax ?? 'none'
+    const run = (ids: readonly number[]) => this.#encodeIds(encoder, ids, wish, setting)
+    if (syntax === 'none') {
+      const { ids, cutText } = tokenizer.encode(text, length)
+      if (cutText) warn(cutWarning(field, length, cutText))
+      return await run(ids)
+    }
+    if (syntax === 'a1111' && hasSchedule(text)) warn(scheduleWarning(field))
+    const mostChunks = this.#takesOneChunk() ? 1 : Number.POSITIVE_INFINITY
+    const leastChunks = item.leastChunks ?? 1
+    const { cut, ...encoded } = await encodeWeighted({ syntax, text, tokenizer, length, leastChunks, mostChunks, run })
+    if (cut) warn(fixedLengthWarning(field, length))
+    return encoded
+  }
+
+  async #encodeIds(
+    encoder: ComponentName,
+    ids: readonly number[],
+    wish: TextEncoderWish,
+    { adapters, context }: EncodingContext,
+  ): Promise<EncodedText> {
+    const identity = adapters.variants.get(encoder)?.identity ?? ''
+    const key = [encoder, identity, wish.state, wish.skipped ?? 0, wish.pooled, ids].join('|')
     return await this.#cache.get(key, async () => {
       const graph = await this.load(encoder, { adapters, context })
       return await graph.encode(ids, wish)
@@ -77,6 +104,12 @@ export class PromptEncoder {
     return loading
   }
 
+  /** Whether the UNet takes the text of one encoder run only. */
+  #takesOneChunk(): boolean {
+    const unet = this.#facts.signatures.get('unet')
+    return unet !== undefined && fixedDimension(unet, 'text', 1) !== undefined
+  }
+
   /** Tokens of one run, where the graph fixes them. */
   #fixedLength(encoder: ComponentName): number | undefined {
     const length = this.#facts.signatures.get(encoder)?.inputs[0]?.dims[1]
@@ -94,5 +127,21 @@ function cutWarning(field: string, length: number, cutText: string): ImageWarnin
     kind: 'adjusted',
     field,
     detail: `The text encoder reads ${length - 2} tokens; left out: "${cutText}".`,
+  }
+}
+
+function fixedLengthWarning(field: string, length: number): ImageWarning {
+  return {
+    kind: 'adjusted',
+    field,
+    detail: `The UNet of this model takes ${length} tokens of text only; what goes beyond them is left out.`,
+  }
+}
+
+function scheduleWarning(field: string): ImageWarning {
+  return {
+    kind: 'ignored',
+    field,
+    detail: 'Prompts that change between steps ([a:b:0.5], [a|b]) are read as plain text in brackets.',
   }
 }
