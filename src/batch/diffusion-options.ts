@@ -21,6 +21,12 @@ const COPIED = [
   'original_size',
   'target_size',
   'crop_top_left',
+  'max_sequence_length',
+  'cfg_normalization',
+  'cfg_truncation',
+  'prompt_instruction',
+  'resolution_binning',
+  'num_frames',
   'upscale',
   'save_latents',
 ] as const satisfies readonly SettingName[]

@@ -83,6 +83,18 @@ export interface DiffusionOptions {
   targetSize?: Size | undefined
   /** SDXL crop conditioning, in pixels. Default 0, 0. */
   cropTopLeft?: { top: number; left: number } | undefined
+  /** Tokens that a transformer's language model reads of a prompt. Default: the family's. */
+  maxSequenceLength?: number | undefined
+  /** Z-Image: the guided prediction may be at most this many times as long as the unguided one. Default 0: any length. */
+  cfgNormalization?: number | undefined
+  /** Z-Image: no guidance once the run is past this share, 0–1. Default 1. */
+  cfgTruncation?: number | undefined
+  /** Sana: what the language model is told before the prompt; empty: nothing. Default: as trained. */
+  promptInstruction?: string | undefined
+  /** Sana and PixArt: draw at the nearest size of the training and resize. Default true. */
+  resolutionBinning?: boolean | undefined
+  /** Frames of a video, one more than a multiple of 4. Default: the model's. */
+  numFrames?: number | undefined
   /** Path of an ONNX super-resolution graph that enlarges the result. */
   upscale?: string | undefined
   /** Hand back the final latents too. Default false. */

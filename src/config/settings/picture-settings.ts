@@ -183,6 +183,42 @@ export const pictureSettings = {
     parse: parseTopLeft,
     describe: 'SDXL crop conditioning',
   }),
+  max_sequence_length: integer({
+    ...engine,
+    columns: ['max_sequence_length'],
+    min: 1,
+    describe: 'Tokens that the language model of a transformer reads of a prompt',
+  }),
+  cfg_normalization: number({
+    ...engine,
+    columns: ['cfg_normalization'],
+    min: 0,
+    describe: 'Z-Image: how many times longer guidance may make a prediction; 0: any length',
+  }),
+  cfg_truncation: number({
+    ...engine,
+    columns: ['cfg_truncation'],
+    min: 0,
+    max: 1,
+    describe: 'Z-Image: share of the run after which guidance ends',
+  }),
+  prompt_instruction: text({
+    ...engine,
+    columns: ['prompt_instruction'],
+    describe: 'Sana: what the language model is told before the prompt; empty: nothing; default: as trained',
+  }),
+  resolution_binning: flag({
+    ...engine,
+    columns: ['resolution_binning'],
+    default: true,
+    describe: 'Sana and PixArt: draw at the nearest size of the training, then resize to the size asked for',
+  }),
+  num_frames: integer({
+    ...engine,
+    columns: ['num_frames'],
+    min: 1,
+    describe: 'Frames of a video, one more than a multiple of 4',
+  }),
   upscale: text({
     ...engine,
     columns: ['upscale'],
