@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { runRequest } from '../backends/run-request.ts'
-import type { GeneratedImage, ImageRequest, ImageResult, Progress, RawPicture, Usage } from '../contract/index.ts'
+import type { GeneratedImage, ImageRequest, ImageResult, Progress, Usage } from '../contract/index.ts'
 import { type DiffgentorError, toDiffgentorError } from '../errors.ts'
 import { checkPicture } from '../images/check-picture.ts'
 import { encodePicture } from '../images/encode-picture.ts'
@@ -121,9 +121,6 @@ async function saveImage(
   const { plan, request, sources, outputs } = drawing
   const isExact = !isAdjusted && plan.settings.upscale === undefined
   const drawn = await checkPicture(image.picture, isExact ? request.size : undefined)
-  const isCut = sources.finish !== undefined && image.picture.kind === 'raw' && isExact
-  const picture = isCut ? sources.finish!(image.picture as RawPicture) : image.picture
-  const size = isCut ? (picture as RawPicture) : drawn
   const file = plan.names[outputs.length]!
   const { seed, revisedPrompt } = image
   const recipe = plan.settings.metadata
@@ -133,13 +130,13 @@ async function saveImage(
         negativePrompt: request.negativePrompt,
         revisedPrompt,
         seed,
-        size: { width: size.width, height: size.height },
+        size: { width: drawn.width, height: drawn.height },
         sourceHashes: sources.sourceHashes,
         maskHash: sources.maskHash,
         version: run.version,
       })
     : undefined
-  const bytes = await encodePicture(picture, { format: formatOfName(file), quality: plan.settings.outputQuality, recipe })
+  const bytes = await encodePicture(image.picture, { format: formatOfName(file), quality: plan.settings.outputQuality, recipe })
   const latents = image.latents ? latentsNameOf(file) : undefined
   if (latents && image.latents) await run.sink.save(latents, image.latents)
   await run.sink.save(file, bytes)

@@ -7,7 +7,6 @@ import { loadImage } from '../datasets/load-image.ts'
 import { DiffgentorError } from '../errors.ts'
 import type { Fetcher } from '../fetching/fetcher.ts'
 import { prepareMask } from '../images/edit-mask.ts'
-import { padEdit } from '../images/pad-edit.ts'
 import { prepareSource } from '../images/prepare-source.ts'
 import type { RowPlan } from './plan-row.ts'
 import type { RowSources, SourceLoader } from './source-loader.ts'
@@ -49,17 +48,7 @@ async function loadEdit(plan: RowPlan, facts: LoaderFacts, signal: AbortSignal):
     imageGuidanceScale: plan.settings.imageGuidanceScale,
   }
   const hashes = { sourceHashes: files.map(hashOf), maskHash: mask && hashOf(mask) }
-  return { ...(await fitEdit(edit, plan, backend)), ...hashes, warnings: sources.flatMap(({ notes }) => notes) }
-}
-
-/** Without an explicit size the result has the source's: it is brought to a size that a local model draws, and cut back later. */
-async function fitEdit(
-  edit: EditSource,
-  plan: RowPlan,
-  { capabilities }: ImageBackend,
-): Promise<Pick<RowSources, 'edit' | 'size' | 'finish'>> {
-  if (plan.size || !capabilities.sizes || capabilities.paid) return { edit }
-  return await padEdit(edit, capabilities.sizes)
+  return { edit, ...hashes, warnings: sources.flatMap(({ notes }) => notes) }
 }
 
 async function loadMask(plan: RowPlan, facts: LoaderFacts, signal: AbortSignal): Promise<EncodedPicture | undefined> {

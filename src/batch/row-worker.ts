@@ -85,7 +85,7 @@ export class RowWorker {
       negativePrompt: settings.negativePrompt,
       numImages: plan.numImages,
       seeds: plan.seeds,
-      size: plan.size ?? rowSources.size,
+      size: plan.size,
       numInferenceSteps: settings.numInferenceSteps,
       guidanceScale: settings.guidanceScale,
       trueCfgScale: settings.trueCfgScale,

@@ -1,13 +1,9 @@
-import type { EditSource, EncodedPicture, RawPicture, Size } from '../contract/index.ts'
+import type { EditSource, EncodedPicture } from '../contract/index.ts'
 import type { RowPlan } from './plan-row.ts'
 
 /** The pictures that a row starts from. */
 export interface RowSources {
   edit?: EditSource | undefined
-  /** The size to draw at, when the row does not say and the source does. */
-  size?: Size | undefined
-  /** Cuts a drawn picture back to the source's size. */
-  finish?: ((picture: RawPicture) => RawPicture) | undefined
   /** Condition pictures, one for each ControlNet. */
   controlImages: readonly EncodedPicture[]
   /** SHA-256 of each source's file, in order, and of the mask's. */

@@ -9,8 +9,10 @@ import type {
   ImageRequest,
   ImageResult,
   RawPicture,
+  Size,
 } from '../../contract/index.ts'
 import { DiffgentorError, ERROR_TRAITS, type ErrorCode } from '../../errors.ts'
+import { readPictureHeader } from '../../images/decode-picture.ts'
 
 const CAPABILITIES: BackendCapabilities = {
   generate: true,
@@ -52,7 +54,7 @@ export class FakeBackend implements ImageBackend {
     context.onProgress?.({ phase: 'start' })
     context.signal.throwIfAborted()
     await this.#misbehave(request.prompt, context.signal)
-    const size = request.size ?? CAPABILITIES.sizes!.default
+    const size = request.size ?? (await sizeOfSource(request)) ?? CAPABILITIES.sizes!.default
     const totalSteps = request.numInferenceSteps ?? DEFAULT_STEPS
     const images: GeneratedImage[] = []
     for (let image = 0; image < request.numImages; image++) {
@@ -87,6 +89,14 @@ export class FakeBackend implements ImageBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** An edit without a size keeps its source's. */
+async function sizeOfSource({ edit }: ImageRequest): Promise<Size | undefined> {
+  const first = edit?.images[0]
+  if (!first) return undefined
+  const { width, height } = await readPictureHeader(first)
+  return { width, height }
 }
 
 /** Everything that shapes the picture, as one text. */
