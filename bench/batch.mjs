@@ -2,10 +2,10 @@
 // first new row of a nearly finished run, and the overhead over a bare loop that writes the same files.
 // Usage: node bench/batch.mjs [--rows 1000000] [--small 10000] [--size 16x16]; build first.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -32,7 +32,9 @@ async function writePrompts(path, from, to, flags = 'w') {
 
 /** Runs one measurement in a process of its own and reads its figures. */
 async function measure(task) {
-  const child = spawn(process.execPath, [WORKER, JSON.stringify({ size: values.size, ...task })], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [WORKER, JSON.stringify({ size: values.size, ...task })], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (part) => {
     text += part
