@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto'
-import { availableParallelism } from 'node:os'
 import type { BackendSettings } from '../../config/settings.ts'
 import type {
   BackendCapabilities,
@@ -17,7 +16,7 @@ import { padEdit } from '../../images/pad-edit.ts'
 import { type FoundModel, findModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
 import { describeModel, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
-import { checkDevice, type EnginePlan, planEngine } from './engine-options.ts'
+import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
 import { type MemoryBudget, planMemory } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -33,7 +32,7 @@ export async function openOnnxBackend(settings: BackendSettings & { batchSize?: 
   const description = await describeModel(model.folder, settings.modelType, plan.dtype)
   const memory = planMemory(description, { maxMemory: settings.maxMemory, cpuOffload: plan.cpuOffload })
   const fitting = memory.countFitting(description.defaults)
-  const size = settings.numWorkers ?? Math.min(fitting, defaultWorkers(plan))
+  const size = settings.numWorkers ?? Math.min(fitting, countWorkers(description, plan.devices))
   const pool = new WorkerPool({
     size,
     depth: Math.max(MIN_QUEUE, settings.batchSize ?? 1),
@@ -48,11 +47,6 @@ export async function openOnnxBackend(settings: BackendSettings & { batchSize?: 
       settings,
     )
   return new OnnxBackend({ model, description, plan, memory, pool, hash })
-}
-
-/** Half the cores: one process cannot keep many threads busy on small graphs, and one thread makes a single picture slow. */
-function defaultWorkers(plan: EnginePlan): number {
-  return plan.devices > 1 ? plan.devices : Math.max(1, Math.floor(availableParallelism() / 2))
 }
 
 interface OnnxParts {

@@ -91,6 +91,12 @@ describe('openOnnxBackend', () => {
     expect(backend.openingWarnings).toEqual([])
   })
 
+  it('plans no more processes than the memory holds', async () => {
+    await using tight = await open({ ...TINY, numWorkers: undefined, maxMemory: 300 })
+    await using roomy = await open({ ...TINY, numWorkers: 8, maxMemory: 300 })
+    expect(roomy.capabilities.concurrency).toBe(8 * tight.capabilities.concurrency)
+  })
+
   it('refuses a picture that needs more memory than there is, and still draws smaller ones', async () => {
     await using backend = await open({ ...TINY, maxMemory: 300 })
     const signal = new AbortController().signal
