@@ -10,9 +10,21 @@ export async function runRequest(backend: ImageBackend, request: ImageRequest, c
   const results: ImageResult[] = []
   for (const call of splitCalls(honored, backend.capabilities.maxImagesPerCall)) {
     const first = results.reduce((count, result) => count + result.images.length, 0)
-    results.push(await backend.run(call, { ...context, onProgress: countFrom(first, context.onProgress) }))
+    try {
+      results.push(await backend.run(call, { ...context, onProgress: countFrom(first, context.onProgress) }))
+    } catch (error) {
+      // What is paid for is handed over, if it is not all.
+      if (!backend.capabilities.paid || first === 0 || context.signal.aborted) throw error
+      warnings.push(missingWarning(first, request.numImages, error))
+      break
+    }
   }
   return mergeResults(results, warnings)
+}
+
+function missingWarning(drawn: number, asked: number, error: unknown): ImageWarning {
+  const reason = error instanceof Error ? error.message : String(error)
+  return { kind: 'adjusted', field: 'num_images_per_prompt', detail: `Only ${drawn} of ${asked} images came back: ${reason}` }
 }
 
 function checkRequest(request: ImageRequest): void {
