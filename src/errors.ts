@@ -67,13 +67,17 @@ const TRAITS = {
   invalid_field: { ...usage, httpStatus: 422 },
   /** A body, a picture or a form beyond the server's limits. */
   request_too_large: { ...usage, httpStatus: 413 },
-  /** No key, or a wrong one. */
+  /** No key where one is needed. */
+  missing_api_key: { ...usage, httpStatus: 401 },
+  /** A wrong key. */
   invalid_api_key: { ...usage, httpStatus: 401 },
   /** A caller, host name or web page that may not do this. */
   forbidden: { ...usage, httpStatus: 403 },
   /** No such route, job or stored picture. */
   not_found: { ...usage, httpStatus: 404 },
   method_not_allowed: { ...usage, httpStatus: 405 },
+  /** A route whose work this server was not set up for. */
+  not_offered: { httpStatus: 501, exitCode: 2, retryable: false, endsRun: false },
   /** More requests than one key may send. */
   rate_limited: { httpStatus: 429, exitCode: 1, retryable: true, endsRun: false },
   /** The server or its model is starting or stopping. */

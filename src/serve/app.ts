@@ -58,8 +58,10 @@ function answerError(services: Services, c: ServerContext, thrown: unknown): Res
   const error = hasLeft ? new DiffgentorError('cancelled', 'The caller left.', { cause: thrown }) : toDiffgentorError(thrown)
   services.metrics.countFailure(error.code)
   if (error.traits.httpStatus >= 500) services.log.error({ err: thrown, request_id: c.get('requestId') }, error.message)
-  const problem = describeProblem(error, services.settings.validationStatus === '400' ? 400 : 422)
-  const body = c.get('route')?.errorBody?.(problem) ?? v1ErrorBody(problem)
+  const described = describeProblem(error, services.settings.validationStatus === '400' ? 400 : 422)
+  const route = c.get('route')
+  const problem = route?.shapeProblem?.(described) ?? described
+  const body = route?.errorBody?.(problem) ?? v1ErrorBody(problem)
   c.set('facts', { ...c.get('facts'), error: error.code })
   return jsonAnswer(body, problem.status, problem.headers)
 }

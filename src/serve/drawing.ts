@@ -5,7 +5,7 @@ import type { GeneratedImage, ImageRequest, ImageResult, ImageWarning, Progress,
 import { DiffgentorError, toDiffgentorError } from '../errors.ts'
 import { readPictureHeader } from '../images/decode-picture.ts'
 import { encodePicture, type OutputFormat } from '../images/encode-picture.ts'
-import { buildRecipe } from '../images/recipe.ts'
+import { buildRecipe, type Recipe } from '../images/recipe.ts'
 import type { ServedModel } from './model-pool.ts'
 import type { SourceFacts } from './requests/edit-source.ts'
 import type { Ticket } from './run-queue.ts'
@@ -37,6 +37,8 @@ export interface DrawnImage {
   revisedPrompt: string | undefined
   /** Whether the picture has an alpha channel, where that is known. */
   hasAlpha: boolean | undefined
+  /** How it was made, as its file says too. */
+  recipe: Recipe
 }
 
 /** A finished order. */
@@ -126,7 +128,7 @@ async function encodeImage(
     version: VERSION,
   })
   const bytes = await encodePicture(picture, { format, quality, recipe })
-  return { bytes, size, seed, revisedPrompt, hasAlpha: header.hasAlpha }
+  return { bytes, size, seed, revisedPrompt, hasAlpha: header.hasAlpha, recipe }
 }
 
 function cancelled(cause: unknown): DiffgentorError {

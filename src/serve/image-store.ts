@@ -60,6 +60,12 @@ export class ImageStore {
     return { bytes: await readFile(this.#path(id, variant)), type: answer.type }
   }
 
+  /** Forgets the pictures of an answer before their time. */
+  async remove(id: string): Promise<void> {
+    const answer = this.#answers.get(id)
+    if (answer) await this.#drop(id, answer)
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweeper)
     this.#answers.clear()
@@ -74,10 +80,14 @@ export class ImageStore {
   async #sweep(): Promise<void> {
     for (const [id, answer] of this.#answers) {
       if (answer.expiresAt > Date.now() && this.#bytes <= MAX_BYTES) break
-      this.#answers.delete(id)
-      this.#bytes -= sum(answer.sizes)
-      await Promise.all(answer.sizes.map((_, variant) => rm(this.#path(id, variant), { force: true })))
+      await this.#drop(id, answer)
     }
+  }
+
+  async #drop(id: string, { sizes }: StoredAnswer): Promise<void> {
+    this.#answers.delete(id)
+    this.#bytes -= sum(sizes)
+    await Promise.all(sizes.map((_, variant) => rm(this.#path(id, variant), { force: true })))
   }
 
   #path(id: string, variant: number): string {

@@ -11,6 +11,11 @@ export interface ServedModel {
   readonly backend: ImageBackend
   /** False after it was idle for the keep-alive time, until the next request. */
   isLoaded: boolean
+  /** When it was last loaded, and last worked with; undefined before the first time. */
+  loadedAt: Date | undefined
+  usedAt: Date | undefined
+  /** True while it waits to be unloaded for want of work. */
+  isIdling: boolean
 }
 
 interface Slot extends ServedModel {
@@ -99,11 +104,15 @@ export class ModelPool {
     const slot = model as Slot
     clearTimeout(slot.idleTimer)
     slot.users++
+    slot.isIdling = false
+    slot.usedAt = new Date()
+    if (!slot.isLoaded) slot.loadedAt = slot.usedAt
     slot.isLoaded = true
     try {
       return await work(slot.backend)
     } finally {
       slot.users--
+      slot.usedAt = new Date()
       if (slot.users === 0) this.#scheduleUnload(slot)
     }
   }
@@ -121,7 +130,17 @@ export class ModelPool {
     const aliases = [...new Set([name, baseName(id), name && baseName(name)])].filter(
       (alias) => alias !== undefined && alias !== id,
     )
-    return { id, aliases: aliases as string[], backend, isLoaded: false, users: 0, idleTimer: undefined }
+    return {
+      id,
+      aliases: aliases as string[],
+      backend,
+      isLoaded: false,
+      loadedAt: undefined,
+      usedAt: undefined,
+      isIdling: false,
+      users: 0,
+      idleTimer: undefined,
+    }
   }
 
   #requireFirst(): Slot {
@@ -133,6 +152,7 @@ export class ModelPool {
   #scheduleUnload(slot: Slot): void {
     const { keepAlive } = this.#settings
     if (keepAlive < 0 || !slot.backend.unload || this.#state === 'closed') return
+    slot.isIdling = true
     slot.idleTimer = setTimeout(() => void this.#unload(slot), Math.min(keepAlive * 1000, 2 ** 31 - 1))
     slot.idleTimer.unref()
   }
@@ -140,6 +160,7 @@ export class ModelPool {
   async #unload(slot: Slot): Promise<void> {
     if (slot.users > 0) return
     slot.isLoaded = false
+    slot.isIdling = false
     await slot.backend.unload?.()
     this.onUnload(slot)
   }

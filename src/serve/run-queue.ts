@@ -22,6 +22,10 @@ export interface Ticket<T> {
   readonly state: 'waiting' | 'running' | 'finished'
   /** Unfinished work before this one; 0 runs or is next. */
   readonly position: number
+  /** That work; empty once this one runs. */
+  readonly ahead: readonly Ticket<unknown>[]
+  /** Size of the work, as it was submitted. */
+  readonly cost: number
   /** Seconds until it is finished, from measured rates; undefined until something was measured. */
   readonly etaSeconds: number | undefined
 }
@@ -32,12 +36,13 @@ interface Entry {
   state: Ticket<unknown>['state']
   startedAt: number
   start: () => void
+  ticket?: Ticket<unknown>
 }
 
 export interface RunQueueOptions {
   /** Pieces of work that run at once. */
   maxConcurrent: number
-  /** Pieces of work that may wait. */
+  /** Pieces of work that may wait, not counting those that skip the limit. */
   maxQueue: number
   /** Milliseconds; for tests. */
   now?: () => number
@@ -80,7 +85,8 @@ export class RunQueue {
     }
     work.signal.throwIfAborted()
     const mustWait = this.#running.size >= this.#options.maxConcurrent
-    if (mustWait && !work.skipsLimit && this.#waiting.length >= this.#options.maxQueue) throw this.#refuse()
+    const limited = this.#waiting.filter((entry) => !entry.work.skipsLimit)
+    if (mustWait && !work.skipsLimit && limited.length >= this.#options.maxQueue) throw this.#refuse()
     return this.#enter(work)
   }
 
@@ -110,18 +116,24 @@ export class RunQueue {
     this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, entry)
     this.#startNext()
     const queue = this
-    return {
+    const ticket: Ticket<T> = {
       result,
+      cost: work.cost,
       get state() {
         return entry.state
       },
       get position() {
         return queue.#positionOf(entry)
       },
+      get ahead() {
+        return queue.#aheadOf(entry).map((other) => other.ticket!)
+      },
       get etaSeconds() {
         return queue.#etaOf(entry)
       },
     }
+    entry.ticket = ticket
+    return ticket
   }
 
   async #run<T>(entry: Entry, work: Work<T>): Promise<T> {
@@ -150,16 +162,19 @@ export class RunQueue {
   }
 
   #positionOf(entry: Entry): number {
-    if (entry.state !== 'waiting') return 0
-    return this.#running.size + this.#waiting.indexOf(entry)
+    return this.#aheadOf(entry).length
+  }
+
+  #aheadOf(entry: Entry): Entry[] {
+    if (entry.state !== 'waiting') return []
+    return [...this.#running, ...this.#waiting.slice(0, this.#waiting.indexOf(entry))]
   }
 
   #etaOf(entry: Entry): number | undefined {
     if (entry.state === 'finished') return 0
     if (entry.state === 'running') return this.#remainingSeconds(entry)
-    const ahead = [...this.#running, ...this.#waiting.slice(0, this.#waiting.indexOf(entry))]
     const own = this.#remainingSeconds(entry)
-    const before = sum(ahead.map((other) => this.#remainingSeconds(other)))
+    const before = sum(this.#aheadOf(entry).map((other) => this.#remainingSeconds(other)))
     return own === undefined || before === undefined ? undefined : before / this.#options.maxConcurrent + own
   }
 

@@ -24,11 +24,11 @@ export class KeyRing {
     return this.#keys.length + this.#adminKeys.length > 0
   }
 
-  /** What the caller's key opens. Throws `invalid_api_key` for a wrong one or none. */
+  /** What the caller's key opens. Throws `missing_api_key` for none and `invalid_api_key` for a wrong one. */
   check(c: ServerContext): Grant {
     const given = readKey(c)
     if (given === undefined) {
-      throw new DiffgentorError('invalid_api_key', 'Incorrect API key provided: none. Send one as "Authorization: Bearer KEY".')
+      throw new DiffgentorError('missing_api_key', 'Incorrect API key provided: none. Send one as "Authorization: Bearer KEY".')
     }
     const hash = digest(given)
     const isAdmin = matchesAny(hash, this.#adminKeys)

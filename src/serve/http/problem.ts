@@ -10,6 +10,8 @@ export interface FieldFault {
 
 /** An error as callers see it. */
 export interface Problem {
+  /** Our own code, for families that have other words for it. */
+  cause: ErrorCode
   status: number
   type: string
   code: string | null
@@ -40,6 +42,7 @@ const WIRE: Partial<Record<ErrorCode, WireTraits>> = {
   upstream_rate_limit: rateLimit,
   upstream_quota: { type: 'insufficient_quota', code: 'insufficient_quota' },
   upstream_authentication: { code: 'upstream_auth_error' },
+  missing_api_key: { code: 'invalid_api_key' },
   queue_full: { type: 'rate_limit_error' },
   internal: { code: null },
 }
@@ -65,6 +68,7 @@ export function describeProblem(error: DiffgentorError, validationStatus: 400 | 
   const faults = error.cause instanceof z.ZodError ? listFaults(error.cause) : undefined
   const message = withoutPaths(error.message)
   return {
+    cause: error.code,
     status,
     type: wire.type ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
     code: faults?.[0]?.type === 'missing' ? 'missing_required_parameter' : wire.code === undefined ? error.code : wire.code,

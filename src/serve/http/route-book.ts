@@ -26,6 +26,8 @@ export interface RouteSpec {
   /** A body that shows the route in the documentation. */
   example?: unknown
   answers: readonly RouteAnswer[]
+  /** Puts an error into the status, words and headers of this family. */
+  shapeProblem?: (problem: Problem) => Problem
   /** The body of an error, in the style of this family. Default: that of `/v1`. */
   errorBody?: (problem: Problem) => object | string | null
 }
