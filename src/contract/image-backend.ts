@@ -61,6 +61,8 @@ export interface ImageBackend extends AsyncDisposable {
   readonly capabilities: BackendCapabilities
   /** Draws. Rejects at once when the signal is already aborted, and soon (between steps) when it fires later. */
   run(request: ImageRequest, context: CallContext): Promise<ImageResult>
+  /** Rejects what could only fail, without drawing: a size, a scheduler, a file. The request's prompt and pictures may be missing. */
+  check?(request: ImageRequest): Promise<void> | void
   /** Loads what the first call would load, so that faults show early. */
   warmUp?(context: CallContext): Promise<void>
   /** Gives memory back until the next call. */

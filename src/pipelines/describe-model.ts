@@ -16,6 +16,7 @@ export function describeFacts(facts: ModelFacts): ModelDescription {
     capabilities: capabilitiesOf(facts),
     defaults: facts.defaults,
     scheduler: String(facts.schedulerConfig['_class_name'] ?? facts.traits.scheduler['_class_name']),
+    schedulerConfig: facts.schedulerConfig,
     memoryBytes: facts.memoryBytes,
     warnings: facts.warnings,
   }

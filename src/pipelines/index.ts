@@ -1,4 +1,5 @@
 export { type ProviderProbe, probeProviders } from '../onnx-runtime/probe-providers.ts'
+export { checkRequest } from './check-request.ts'
 export { describeModel } from './describe-model.ts'
 export { openPipeline } from './open-pipeline.ts'
 export type * from './pipeline.ts'

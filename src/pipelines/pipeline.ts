@@ -88,6 +88,8 @@ export interface ModelDescription {
   defaults: ModelDefaults
   /** The class in the folder's scheduler configuration, or the family's default. */
   scheduler: string
+  /** The scheduler configuration, as stored or the family's default. */
+  schedulerConfig: Readonly<Record<string, unknown>>
   /** Sum of `weightBytes`, doubled for half-precision graphs, which the CPU expands. */
   memoryBytes: number
   warnings: ImageWarning[]

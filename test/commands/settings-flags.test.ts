@@ -7,7 +7,10 @@ import { runCli } from '../support/run-cli.ts'
 const newFolder = () => mkdtempSync(join(tmpdir(), 'diffgentor-flags-'))
 
 async function printConfig(args: string[], options: Parameters<typeof runCli>[1] = {}) {
-  const { stdout, code, stderr } = await runCli(['t2i', '--backend', 'fake', '--print_config', '--json', ...args], { cwd: newFolder(), ...options })
+  const { stdout, code, stderr } = await runCli(['t2i', '--backend', 'fake', '--print_config', '--json', ...args], {
+    cwd: newFolder(),
+    ...options,
+  })
   expect(stderr).toBe('')
   expect(code).toBe(0)
   return JSON.parse(stdout) as Record<string, { value: unknown; source: string }>
@@ -15,7 +18,17 @@ async function printConfig(args: string[], options: Parameters<typeof runCli>[1]
 
 describe('--print_config', () => {
   it('reads flags in snake_case and kebab-case, with aliases and negations', async () => {
-    const config = await printConfig(['--num-inference-steps=7', '--cfg', '-1.5', '--no-metadata', '--no_resume', '--prompt', 'a-b_c, d', '--dtype', 'int8'])
+    const config = await printConfig([
+      '--num-inference-steps=7',
+      '--cfg',
+      '-1.5',
+      '--no-metadata',
+      '--no_resume',
+      '--prompt',
+      'a-b_c, d',
+      '--dtype',
+      'int8',
+    ])
     expect(config.num_inference_steps).toEqual({ value: 7, source: '--num_inference_steps' })
     expect(config.guidance_scale?.value).toBe(-1.5)
     expect(config.metadata?.value).toBe(false)
@@ -31,7 +44,10 @@ describe('--print_config', () => {
   })
 
   it('masks secrets', async () => {
-    const { stdout } = await runCli(['t2i', '--backend', 'fake', '--print_config'], { cwd: newFolder(), environment: { OPENAI_API_KEY: 'sk-very-secret' } })
+    const { stdout } = await runCli(['t2i', '--backend', 'fake', '--print_config'], {
+      cwd: newFolder(),
+      environment: { OPENAI_API_KEY: 'sk-very-secret' },
+    })
     expect(stdout).not.toContain('sk-very-secret')
     expect(stdout).toMatch(/openai_api_key +\(set\) +OPENAI_API_KEY/)
   })

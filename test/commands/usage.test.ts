@@ -8,13 +8,16 @@ describe('help', () => {
     for (const command of ['t2i', 'edit', 'serve', 'models', 'inspect', 'doctor']) expect(stdout).toContain(`  ${command} `)
   })
 
-  it.each(['t2i', 'edit', 'serve', 'models', 'inspect', 'doctor'])('of %s names its flags on stdout and nothing on stderr', async (command) => {
-    const { code, stdout, stderr } = await runCli([command, '--help'])
-    expect(code).toBe(0)
-    expect(stdout).toContain('--help')
-    expect(stdout).not.toMatch(/\[(string|boolean|array)\]/)
-    expect(stderr).toBe('')
-  })
+  it.each(['t2i', 'edit', 'serve', 'models', 'inspect', 'doctor'])(
+    'of %s names its flags on stdout and nothing on stderr',
+    async (command) => {
+      const { code, stdout, stderr } = await runCli([command, '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toContain('--help')
+      expect(stdout).not.toMatch(/\[(string|boolean|array)\]/)
+      expect(stderr).toBe('')
+    },
+  )
 
   it('prints the version', async () => {
     const { stdout } = await runCli(['--version'])
@@ -29,7 +32,10 @@ describe('bad usage ends with exit code 2 and one sentence', () => {
     [['t2i', '--prompt-file', 'x'], 'There is no flag --prompt_file. Did you mean --prompts_file?'],
     [['t2i', 'a red apple'], 'The word "a red apple" is not expected here'],
     [['t2i', '--output_dir'], '--output_dir needs a value.'],
-    [['t2i', '--prompt', 'x', '--num-inference-steps', 'ten'], '--num_inference_steps expects a whole number from 1 to 10000, got "ten".'],
+    [
+      ['t2i', '--prompt', 'x', '--num-inference-steps', 'ten'],
+      '--num_inference_steps expects a whole number from 1 to 10000, got "ten".',
+    ],
     [['t2i', '--prompt', 'x', '--backend', 'onyx'], 'There is no backend "onyx". Did you mean onnx?'],
     [['t2i'], 'Give prompts'],
   ])('%j', async (args, sentence) => {

@@ -15,7 +15,7 @@ import type {
 import { padEdit } from '../../images/pad-edit.ts'
 import { type FoundModel, findModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
-import { describeModel, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
+import { checkRequest, describeModel, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
 import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
 import { type MemoryBudget, planMemory } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -145,6 +145,10 @@ class OnnxBackend implements ImageBackend {
       failure.abort(error)
       throw error
     }
+  }
+
+  check(request: ImageRequest): void {
+    checkRequest(this.#parts.description, request)
   }
 
   async warmUp({ signal, onProgress }: CallContext): Promise<void> {

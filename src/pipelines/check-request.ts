@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs'
+import type { ImageRequest } from '../contract/index.ts'
+import { DiffgentorError } from '../errors.ts'
+import { createScheduler } from '../schedulers/create-scheduler.ts'
+import { assertSize } from './folder/size-rule.ts'
+import type { ModelDescription } from './pipeline.ts'
+
+/** Rejects what a model could only fail at, without loading it: sizes, schedulers and files that are not there. */
+export function checkRequest({ capabilities, schedulerConfig }: ModelDescription, { size, diffusion = {} }: ImageRequest): void {
+  if (size && capabilities.sizes) assertSize(size, capabilities.sizes)
+  createScheduler({ name: diffusion.scheduler, modelConfig: schedulerConfig, overrides: diffusion.schedulerConfig })
+  const { loras = [], embeddings = [], controlnets = [], vae, refiner, upscale } = diffusion
+  for (const { path } of loras) assertExists('lora', path)
+  for (const { path } of embeddings) assertExists('embedding', path)
+  for (const { path } of controlnets) assertExists('controlnet', path)
+  for (const [field, path] of Object.entries({ vae, refiner, upscale })) {
+    if (path !== undefined) assertExists(field, path)
+  }
+}
+
+function assertExists(field: string, path: string): void {
+  if (existsSync(path)) return
+  throw new DiffgentorError('invalid_request', `--${field} names ${path}, which does not exist.`, { field })
+}
