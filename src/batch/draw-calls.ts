@@ -18,6 +18,8 @@ export interface RowDrawing {
   readonly plan: RowPlan
   readonly request: ImageRequest
   readonly sources: RowSources
+  /** What a reader of the results should know. */
+  readonly note: string | undefined
   readonly outputs: LedgerOutput[]
   /** Pictures of one flat color. */
   flatImages: number
@@ -55,7 +57,8 @@ async function drawCall(
   const inSlot = drawing.isProbe ? <T>(work: () => Promise<T>) => work() : <T>(work: () => Promise<T>) => run.slots.run(work)
   return await inSlot(async () => {
     if (!drawing.isProbe) await run.guard.ready()
-    run.control.draining.throwIfAborted()
+    // A row that has pictures already is in flight and may finish.
+    if (first === 0) run.control.draining.throwIfAborted()
     const { index } = drawing.plan.row
     const onProgress = (progress: Progress) => run.emit({ type: 'row-progress', index, progress: countFrom(first, progress) })
     const { round } = run.slots

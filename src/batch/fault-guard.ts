@@ -26,8 +26,6 @@ export interface HeldFailure {
   probe: () => Promise<boolean>
   /** Works the row again from the start. */
   rework: () => Promise<void>
-  /** Leaves the row to a later run. */
-  leavePending: () => Promise<void>
 }
 
 /** What the guard needs of its run. */
@@ -93,7 +91,6 @@ export class FaultGuard {
     const [first] = this.#held as [HeldFailure]
     if (await this.#recovers(first)) return this.#takeHeld().filter((failure) => failure !== first)
     const held = this.#takeHeld()
-    for (const { leavePending } of held) await leavePending()
     const { error } = first
     const sentence = `${held.length} rows in a row failed with the same error and stay pending; cure it and start the same command again: ${error.message}`
     if (!this.#run.isEnding()) this.#run.end(new DiffgentorError('systemic_fault', sentence, { cause: error }))

@@ -1,18 +1,26 @@
-import type { ImageRequest } from '../contract/index.ts'
 import { DiffgentorError, toDiffgentorError } from '../errors.ts'
 import type { BatchRun } from './batch-run.ts'
-import { toDiffusionOptions } from './diffusion-options.ts'
 import { drawMissing, type RowDrawing } from './draw-calls.ts'
 import { FaultGuard } from './fault-guard.ts'
-import { type LedgerEntry, type RowStatus, toLedgerError } from './ledger-entry.ts'
+import { type LedgerEntry, toLedgerError } from './ledger-entry.ts'
 import type { RowPlan } from './plan-row.ts'
+import { prepareRow } from './prepare-row.ts'
 import { judgeFailure } from './retry.ts'
+import { type Attempt, RowRecorder } from './row-recorder.ts'
 
 /** How a row is tried. */
 interface TryOptions {
   maxRetries: number
   /** Tried while all others pause. */
   isProbe: boolean
+}
+
+/** A row between its attempts. `drawing` is there once its pictures are loaded. */
+interface RowTry {
+  readonly plan: RowPlan
+  readonly options: TryOptions
+  readonly attempt: Attempt
+  drawing?: RowDrawing
 }
 
 /** What became of a row. */
@@ -24,188 +32,120 @@ type Outcome =
   /** Failed for good, unless the fault is everybody's; not in the ledger yet. */
   | { kind: 'failed'; entry: LedgerEntry; error: DiffgentorError }
 
-interface Attempt {
-  number: number
-  startedAt: number
-  crashes: number
-}
-
-/** Works rows: attempts, pauses, files, ledger lines. Never rejects but for a fault of the disk or of this program. */
+/** Works rows: attempts, pauses, files, ledger lines. Rejects only when the ledger cannot be written or this program is at fault. */
 export class RowWorker {
   readonly #run: BatchRun
-  /** Failures of earlier runs, which do not count against `--max_failures`. */
-  readonly #failedBefore: number
+  readonly #recorder: RowRecorder
 
   constructor(run: BatchRun) {
     this.#run = run
-    this.#failedBefore = run.counts.failed
+    this.#recorder = new RowRecorder(run)
   }
 
   /** Works one row to its end. */
   async work(plan: RowPlan): Promise<void> {
-    const outcome = await this.#attemptAll(plan, { maxRetries: this.#run.policy.maxRetries, isProbe: false })
+    const outcome = await this.#tryAll(plan, { maxRetries: this.#run.policy.maxRetries, isProbe: false })
     if (outcome.kind === 'failed') await this.#hold(plan, outcome)
   }
 
   /** Records a row that cannot be worked at all. */
   async reject(row: { index: number; position: number }, error: DiffgentorError): Promise<void> {
-    await this.#record(this.#entryOf(row, 'failed', { number: 1, startedAt: this.#run.clock.now(), crashes: 0 }, { error }))
+    const attempt: Attempt = { number: 1, startedAt: this.#run.clock.now(), crashes: 0 }
+    await this.#recorder.finish(this.#recorder.entryOf(row, 'failed', attempt, { error }))
     if (this.#run.settings.strict) this.#run.control.end(error)
   }
 
-  async #attemptAll(plan: RowPlan, options: TryOptions): Promise<Outcome> {
+  async #tryAll(plan: RowPlan, options: TryOptions): Promise<Outcome> {
     const { clock, control, emit } = this.#run
     const attempt: Attempt = { number: 0, startedAt: clock.now(), crashes: 0 }
-    const { index, position } = plan.row
-    emit({ type: 'row-start', index, position })
-    const prepared = await this.#prepare(plan, options).catch((thrown: unknown) => toDiffgentorError(thrown))
-    if (prepared instanceof DiffgentorError) return await this.#finishUnprepared(plan, prepared, attempt)
-    const { drawing, note } = prepared
+    const row: RowTry = { plan, options, attempt }
+    emit({ type: 'row-start', index: plan.row.index, position: plan.row.position })
     for (;;) {
       if (control.draining.aborted) return { kind: 'pending' }
       attempt.number++
       attempt.startedAt = clock.now()
-      drawing.isSent = false
-      const error = await this.#attempt(drawing, attempt, note)
+      const error = await this.#tryOnce(row)
       if (!error) return { kind: 'recorded' }
-      const outcome = await this.#judge(drawing, attempt, error, options)
+      const outcome = await this.#judge(row, error)
       if (outcome) return outcome
     }
   }
 
-  /** Loads the row's pictures, makes its folders and puts the request together. */
-  async #prepare(plan: RowPlan, { isProbe }: TryOptions): Promise<{ drawing: RowDrawing; note: string | undefined }> {
-    const { sink, sources, control } = this.#run
-    for (const name of plan.names) await sink.prepare(name)
-    const rowSources = await sources(plan, control.stopping)
-    for (const sentence of rowSources.warnings) this.#run.warn(sentence)
-    const { settings } = plan
-    const request: ImageRequest = {
-      prompt: plan.prompt,
-      negativePrompt: settings.negativePrompt,
-      numImages: plan.numImages,
-      seeds: plan.seeds,
-      size: plan.size,
-      numInferenceSteps: settings.numInferenceSteps,
-      guidanceScale: settings.guidanceScale,
-      trueCfgScale: settings.trueCfgScale,
-      edit: rowSources.edit,
-      diffusion: toDiffusionOptions(settings, rowSources.controlImages),
-      extra: settings.extra,
-    }
-    const { prompt, note } = await this.#enhance(request)
-    const drawing: RowDrawing = {
-      plan,
-      request: { ...request, prompt },
-      sources: rowSources,
-      outputs: [],
-      flatImages: 0,
-      usage: undefined,
-      isSent: false,
-      isProbe,
-    }
-    return { drawing, note }
-  }
-
-  async #enhance(request: ImageRequest): Promise<{ prompt: string; note?: string }> {
-    const { enhancePrompt, control } = this.#run
-    if (!enhancePrompt) return { prompt: request.prompt }
+  /** One attempt: draws what is missing and records the row. Returns the error when it failed. */
+  async #tryOnce(row: RowTry): Promise<DiffgentorError | undefined> {
+    const { plan, options, attempt } = row
     try {
-      return { prompt: await enhancePrompt(request, control.stopping) }
-    } catch (thrown) {
-      control.stopping.throwIfAborted()
-      return { prompt: request.prompt, note: `The prompt was not enhanced: ${toDiffgentorError(thrown).message}` }
-    }
-  }
-
-  async #finishUnprepared(plan: RowPlan, error: DiffgentorError, attempt: Attempt): Promise<Outcome> {
-    if (this.#run.control.stopping.aborted) return { kind: 'pending' }
-    if (error.traits.endsRun) {
-      this.#run.control.end(error)
-      return { kind: 'pending' }
-    }
-    await this.#record(this.#entryOf(plan.row, 'failed', { ...attempt, number: 1 }, { error }))
-    return { kind: 'recorded' }
-  }
-
-  /** One try: draws what is missing and records the row. Returns the error when it failed. */
-  async #attempt(drawing: RowDrawing, attempt: Attempt, note: string | undefined): Promise<DiffgentorError | undefined> {
-    const { ledger, backend } = this.#run
-    const { plan } = drawing
-    let isAnnounced = false
-    const announce = async () => {
-      if (isAnnounced) return
-      isAnnounced = true
-      attempt.startedAt = this.#run.clock.now()
-      if (backend.capabilities.paid) await ledger.append(this.#entryOf(plan.row, 'started', attempt, {}))
-    }
-    try {
-      await drawMissing(this.#run, drawing, announce)
+      row.drawing ??= await prepareRow(this.#run, plan, options.isProbe)
+      row.drawing.isSent = false
+      await drawMissing(this.#run, row.drawing, this.#makeAnnouncement(row))
     } catch (thrown) {
       return toDiffgentorError(thrown)
     }
-    const status = drawing.flatImages > 0 ? 'suspect' : 'done'
-    await this.#record(this.#entryOf(plan.row, status, attempt, { drawing, note }))
+    const status = row.drawing.flatImages > 0 ? 'suspect' : 'done'
+    await this.#recorder.finish(this.#recorder.entryOf(plan.row, status, attempt, row))
     return undefined
   }
 
-  /** What follows a failed attempt; undefined: another one. */
-  async #judge(
-    drawing: RowDrawing,
-    attempt: Attempt,
-    error: DiffgentorError,
-    { maxRetries }: TryOptions,
-  ): Promise<Outcome | undefined> {
-    const { control, policy, random } = this.#run
-    const { row } = drawing.plan
-    if (error.code === 'worker_crashed') attempt.crashes++
-    if (this.#isDropped(error)) return await this.#drop(drawing, attempt)
-    const verdict = judgeFailure(error, { attempts: attempt.number, crashes: attempt.crashes }, { ...policy, maxRetries }, random)
-    switch (verdict.kind) {
-      case 'unknown':
-        await this.#record(this.#entryOf(row, 'unknown', attempt, { drawing, error }))
-        return { kind: 'recorded' }
-      case 'end-run':
-        control.end(error)
-        await this.#leavePending(drawing, attempt, error)
-        return { kind: 'pending' }
-      case 'fail':
-        return { kind: 'failed', error, entry: this.#entryOf(row, 'failed', attempt, { drawing, error }) }
-      case 'poison':
-        return { kind: 'failed', error, entry: this.#entryOf(row, 'poison', attempt, { drawing, error: poisonOf(error) }) }
-      case 'retry':
-        return await this.#awaitRetry(drawing, attempt, error, verdict.waitMs)
+  /** Before an attempt's first request leaves its time begins, and a paid one is written down. */
+  #makeAnnouncement({ plan, attempt }: RowTry): () => Promise<void> {
+    let isAnnounced = false
+    return async () => {
+      if (isAnnounced) return
+      isAnnounced = true
+      attempt.startedAt = this.#run.clock.now()
+      if (this.#isPaid) await this.#recorder.append(this.#recorder.entryOf(plan.row, 'started', attempt, {}))
     }
   }
 
-  /** Whether the attempt ended because the run does, not because of itself. */
+  /** What follows a failed attempt; undefined: another one. */
+  async #judge(row: RowTry, error: DiffgentorError): Promise<Outcome | undefined> {
+    const { control, policy, random } = this.#run
+    const { plan, attempt, options } = row
+    if (error.code === 'worker_crashed') attempt.crashes++
+    if (this.#isDropped(error)) return await this.#drop(row)
+    const counts = { attempts: attempt.number, crashes: attempt.crashes }
+    const verdict = judgeFailure(error, counts, { ...policy, maxRetries: options.maxRetries }, random)
+    const entryOf = (status: 'failed' | 'unknown' | 'poison', reason = error) =>
+      this.#recorder.entryOf(plan.row, status, attempt, { drawing: row.drawing, error: reason })
+    switch (verdict.kind) {
+      case 'unknown':
+        await this.#recorder.finish(entryOf('unknown'))
+        return { kind: 'recorded' }
+      case 'end-run':
+        control.end(error)
+        // A paid row that was refused must not look as if its answer were still awaited.
+        if (this.#isPaid && row.drawing?.isSent) await this.#recorder.append(entryOf('failed'))
+        return { kind: 'pending' }
+      case 'fail':
+        return { kind: 'failed', error, entry: entryOf('failed') }
+      case 'poison':
+        return { kind: 'failed', error, entry: entryOf('poison', poisonOf(error)) }
+      case 'retry':
+        await this.#recorder.append(entryOf('failed'))
+        return await this.#awaitRetry(row, error, verdict.waitMs)
+    }
+  }
+
+  /** Whether an attempt ended because the run does, not because of itself. */
   #isDropped(error: DiffgentorError): boolean {
     const { draining, stopping } = this.#run.control
     return stopping.aborted || (draining.aborted && error.code === 'cancelled')
   }
 
-  /** A request of a paid backend that was dropped may have been billed. */
-  async #drop(drawing: RowDrawing, attempt: Attempt): Promise<Outcome> {
-    if (!this.#run.backend.capabilities.paid || !drawing.isSent) return { kind: 'pending' }
+  /** A request to a paid backend that was dropped may have been billed. */
+  async #drop({ plan, attempt, drawing }: RowTry): Promise<Outcome> {
+    if (!this.#isPaid || !drawing?.isSent) return { kind: 'pending' }
     const error = new DiffgentorError(
       'upstream_ambiguous',
       'The run was stopped before the answer came; it may have been billed.',
     )
-    await this.#record(this.#entryOf(drawing.plan.row, 'unknown', attempt, { drawing, error }))
+    await this.#recorder.finish(this.#recorder.entryOf(plan.row, 'unknown', attempt, { drawing, error }))
     return { kind: 'recorded' }
   }
 
-  /** A paid row that was refused must not look as if its answer were still awaited. */
-  async #leavePending(drawing: RowDrawing, attempt: Attempt, error: DiffgentorError): Promise<void> {
-    if (!this.#run.backend.capabilities.paid || !drawing.isSent) return
-    await this.#run.ledger.append(this.#entryOf(drawing.plan.row, 'failed', attempt, { drawing, error }))
-  }
-
-  async #awaitRetry(drawing: RowDrawing, attempt: Attempt, error: DiffgentorError, waitMs: number): Promise<Outcome | undefined> {
-    const { ledger, clock, control, emit } = this.#run
-    const { index } = drawing.plan.row
-    await ledger.append(this.#entryOf(drawing.plan.row, 'failed', attempt, { drawing, error }))
-    emit({ type: 'row-retry', index, attempt: attempt.number, error: toLedgerError(error), waitMs })
+  async #awaitRetry({ plan, attempt }: RowTry, error: DiffgentorError, waitMs: number): Promise<Outcome | undefined> {
+    const { clock, control, emit } = this.#run
+    emit({ type: 'row-retry', index: plan.row.index, attempt: attempt.number, error: toLedgerError(error), waitMs })
     try {
       await clock.wait(waitMs, control.draining)
       return undefined
@@ -214,64 +154,28 @@ export class RowWorker {
     }
   }
 
+  /** Records a failure, unless it may be everybody's: then the guard decides. */
   async #hold(plan: RowPlan, { entry, error }: { entry: LedgerEntry; error: DiffgentorError }): Promise<void> {
-    const { guard, backend, ledger } = this.#run
-    if (!FaultGuard.concerns(error)) return await this.#record(entry)
-    // The request of a paid row was answered, so its line must not wait.
-    const isWritten = backend.capabilities.paid
-    if (isWritten) await ledger.append(entry)
-    await guard.fail({
+    const recorder = this.#recorder
+    if (!FaultGuard.concerns(error)) return await recorder.finish(entry)
+    // A paid request was answered, if only by a refusal, so its line must not wait.
+    if (this.#isPaid) await recorder.append(entry)
+    await this.#run.guard.fail({
       error,
-      accept: () => this.#record(entry, isWritten),
-      leavePending: async () => undefined,
+      accept: async () => (this.#isPaid ? recorder.count(entry) : await recorder.finish(entry)),
       probe: async () => {
-        const outcome = await this.#attemptAll(plan, { maxRetries: 0, isProbe: true })
-        return outcome.kind !== 'failed' || !FaultGuard.concerns(outcome.error)
+        const outcome = await this.#tryAll(plan, { maxRetries: 0, isProbe: true })
+        if (outcome.kind !== 'failed') return true
+        if (FaultGuard.concerns(outcome.error)) return false
+        await recorder.finish(outcome.entry)
+        return true
       },
       rework: () => this.work(plan),
     })
   }
 
-  #entryOf(
-    { index, position }: { index: number; position: number },
-    status: RowStatus,
-    attempt: Attempt,
-    { drawing, error, note }: { drawing?: RowDrawing; error?: DiffgentorError; note?: string | undefined },
-  ): LedgerEntry {
-    const isEnhanced = drawing && drawing.request.prompt !== drawing.plan.prompt
-    return {
-      index,
-      position,
-      status,
-      attempt: attempt.number,
-      outputs: drawing ? [...drawing.outputs] : [],
-      ms: Math.round(this.#run.clock.now() - attempt.startedAt),
-      error: error && toLedgerError(error),
-      promptEnhanced: isEnhanced ? drawing.request.prompt : undefined,
-      note,
-      usage: drawing?.usage,
-    }
-  }
-
-  /** Writes a row's last line, counts it and tells. */
-  async #record(entry: LedgerEntry, isWritten = false): Promise<void> {
-    const { ledger, counts, control, settings, emit } = this.#run
-    if (!isWritten) await ledger.append(entry)
-    switch (entry.status) {
-      case 'done':
-      case 'suspect':
-        counts.done++
-        counts.images += entry.outputs.length
-        if (entry.status === 'suspect') counts.suspect++
-        break
-      case 'unknown':
-        counts.unknown++
-        break
-      default:
-        counts.failed++
-        if (counts.failed - this.#failedBefore === settings.maxFailures) control.end(tooManyFailures(settings.maxFailures))
-    }
-    emit({ type: 'row-end', entry, counts })
+  get #isPaid(): boolean {
+    return this.#run.backend.capabilities.paid
   }
 }
 
@@ -279,8 +183,4 @@ function poisonOf(error: DiffgentorError): DiffgentorError {
   return new DiffgentorError('poison', `The row was in work when two workers died and is set apart: ${error.message}`, {
     cause: error,
   })
-}
-
-function tooManyFailures(count: number): DiffgentorError {
-  return new DiffgentorError('systemic_fault', `The run ended early: ${count} rows failed, as many as --max_failures allows.`)
 }

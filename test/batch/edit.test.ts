@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import type { RawPicture } from '../../src/contract/index.ts'
 import { decodePicture } from '../../src/images/decode-picture.ts'
 import { encodePicture } from '../../src/images/encode-picture.ts'
@@ -111,6 +113,22 @@ it('fails rows whose pictures are missing, broken or refused, each with its sent
     'invalid_row',
     'invalid_request',
   ])
+})
+
+it('fetches a picture again when its server was out of order', async () => {
+  const folder = makeFolder()
+  const bytes = await encodePicture(paint(16, 16, 3), { format: 'png' })
+  let requests = 0
+  const server = createServer((_, response) => {
+    if (++requests === 1) response.writeHead(503).end()
+    else response.writeHead(200, { 'content-type': 'image/png' }).end(bytes)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const image = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`
+  const { summary } = await tryEdit({ rows: [{ image, instruction: 'x' }], folder, settings: { allowPrivateUrls: true } })
+  expect(summary).toMatchObject({ done: 1, failed: 0 })
+  expect(readLedger(folder).map(({ status, error }) => error?.code ?? status)).toEqual(['fetch_failed', 'done'])
 })
 
 it('writes results.csv beside the ledger without being asked', async () => {

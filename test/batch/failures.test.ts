@@ -283,6 +283,46 @@ it('stops with the rows pending when the same fault stays after the pause', asyn
   expect((await tryBatch({ folder, rows })).summary).toMatchObject({ done: 100, exitCode: 0 })
 })
 
+it('goes on after the pause when the row that is tried again fails for a reason of its own', async () => {
+  const folder = makeFolder()
+  let isBroken = true
+  const backend = new WatchedBackend({
+    ...ONE_AT_A_TIME,
+    before: ({ prompt }) => {
+      if (isBroken) throw new DiffgentorError('internal', 'The graphics card fell off.')
+      if (prompt === 'row 0') throw new DiffgentorError('content_policy', 'Not that.')
+    },
+  })
+  backend.restart = async () => {
+    isBroken = false
+  }
+  const rows = Array.from({ length: 8 }, (_, row) => `row ${row}`)
+  const { summary } = await tryBatch({ folder, rows, backend })
+  expect(summary).toMatchObject({ done: 7, failed: 1, pending: 0, exitCode: 1 })
+  expect(lastStatuses(folder)[0]).toBe('failed')
+})
+
+it('lets a row finish that has some of its pictures when the run is to end', async () => {
+  const folder = makeFolder()
+  const drain = new AbortController()
+  const clock = new InstantClock()
+  clock.wait = async (_, signal) =>
+    await new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  const backend = new WatchedBackend({
+    ...ONE_AT_A_TIME,
+    maxImagesPerCall: 1,
+    before: ({ seeds }) => void (seeds![0] === 2 && drain.abort()),
+  })
+  const { summary } = await tryBatch({
+    folder,
+    rows: [{ prompt: 'fox', n: 4 }, 'owl', 'bear'],
+    backend,
+    drain: drain.signal,
+    clock,
+  })
+  expect(summary).toMatchObject({ done: 1, images: 4, pending: 2, interrupted: true })
+})
+
 it('does not take different errors, or a row between them that went well, for one fault', async () => {
   const rows = Array.from({ length: 20 }, (_, row) => (row % 5 === 4 ? `row ${row}` : '[fail:internal] row'))
   const { summary } = await tryBatch({ folder: makeFolder(), rows, backend: new WatchedBackend(ONE_AT_A_TIME) })

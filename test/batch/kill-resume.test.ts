@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { runCli, startCli } from '../support/run-cli.ts'
@@ -26,7 +26,6 @@ async function runAndKill(args: readonly string[], ledger: string, longest: numb
 }
 
 async function waitForGrowth(path: string): Promise<void> {
-  const { statSync } = await import('node:fs')
   const size = () => (existsSync(path) ? statSync(path).size : 0)
   const before = size()
   const limit = Date.now() + 20_000
@@ -86,4 +85,16 @@ it(`ends in the same files, byte for byte, after ${KILLS} kills at random moment
   const pictures = listPictures(whole)
   const { folders } = await journey(args, KILLS, 150)
   for (const folder of folders) expectWhole(folder, pictures, rows.length)
+}, 600_000)
+
+it('ends in the same pictures after kills of the local engine too', async () => {
+  const file = join(makeFolder(), 'prompts.txt')
+  writeFileSync(file, Array.from({ length: 10 }, (_, row) => `a red apple ${row}\n`).join(''))
+  const engine = ['--num_inference_steps', '2', '--num_workers', '2', '--intra_op_threads', '1']
+  const args = (folder: string) => ['t2i', ...engine, '--prompts_file', file, '--output_dir', folder, '--seed', '5', '--quiet']
+  const whole = makeFolder()
+  expect((await runCli([...args(whole), '--num_workers', '1'])).code).toBe(0)
+  const pictures = listPictures(whole)
+  const { folders } = await journey(args, Math.ceil(KILLS / 10), 1500)
+  for (const folder of folders) expectWhole(folder, pictures, 10)
 }, 600_000)
