@@ -36,8 +36,8 @@ export interface WrittenSheet {
 }
 
 const MAX_PICTURES = 500
-/** The PNG is for a glance: 12 columns of 10 rows. */
-const MAX_PICTURES_IN_PNG = 120
+/** The PNG is for a glance: 10 rows of 10. */
+const MAX_PICTURES_IN_PNG = 100
 
 /**
  * Writes `contact-sheet.html`, one file with everything in it, and `contact-sheet.png` into a folder. Entries are read one by one

@@ -1,7 +1,7 @@
 import type { RawPicture } from '../contract/index.ts'
 import { pastePicture } from './crop-picture.ts'
 
-const COLUMNS = 12
+const COLUMNS = 10
 const GAP = 8
 const BACKGROUND = 0xf4
 

@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import type { RawPicture } from '../contract/index.ts'
 
 /** Longest side of a thumbnail, in pixels. */
-const THUMBNAIL_PIXELS = 192
+const THUMBNAIL_PIXELS = 256
 
 /** A small RGB picture of a file, blended over white; undefined when the file cannot be read. */
 export async function makeThumbnail(path: string): Promise<RawPicture | undefined> {

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { openPipeline, type Pipeline } from '../../pipelines/index.ts'
+import { openPipeline, type Pipeline, type PipelineOptions } from '../../pipelines/index.ts'
 import { type FromWorker, packError, type ToWorker } from './worker-protocol.ts'
 
 // The process that holds a model. Its parent ends it; signals from a terminal go to the parent, which lets the work finish.
@@ -8,15 +8,14 @@ process.on('disconnect', () => process.exit(0))
 
 type Work = Extract<ToWorker, { id: number }>
 
-let pipeline: Promise<Pipeline> | undefined
+let options: PipelineOptions | undefined
+let pipeline: Pipeline | undefined
 let queue: Promise<void> = Promise.resolve()
 const aborts = new Map<number, AbortController>()
 
 process.on('message', (message: ToWorker) => {
   if (message.type === 'open') {
-    pipeline = openPipeline(message.options)
-    // A fault in opening is told with the first piece of work.
-    pipeline.catch(() => undefined)
+    options = message.options
   } else if (message.type === 'cancel') {
     aborts.get(message.id)?.abort()
   } else {
@@ -31,7 +30,9 @@ async function work(message: Work): Promise<void> {
   try {
     signal.throwIfAborted()
     await send({ type: 'start', id })
-    const opened = await pipeline!
+    // A folder that could not be opened is tried again with the next piece of work.
+    pipeline ??= await openPipeline(options!)
+    const opened = pipeline
     const before = opened.runtimeMs
     const result = await perform(opened, message, signal)
     const answer = { result, residentBytes: process.memoryUsage.rss(), runtimeMs: opened.runtimeMs - before }

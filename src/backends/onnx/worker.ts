@@ -74,9 +74,16 @@ export class Worker {
 
   /** Takes on work. It is answered through the job. */
   give(job: Job): void {
+    try {
+      this.#send({ ...job.work, id: job.id })
+    } catch (cause) {
+      job.reject(
+        new DiffgentorError('invalid_request', 'The request must hold plain values only, such as texts and bytes.', { cause }),
+      )
+      return
+    }
     this.#jobs.push(job)
     this.#holdParent(true)
-    this.#send({ ...job.work, id: job.id })
   }
 
   /** Asks to drop a piece of work; a process that is still at it after a while is killed. */

@@ -79,6 +79,13 @@ describe('a process that draws', () => {
     expect(await Promise.all(waiting)).toHaveLength(2)
   })
 
+  it('is not given what cannot be sent to it, and draws on', async () => {
+    const opened = await openTiny()
+    const odd = { ...SMALL, extra: { callback: () => 1 } }
+    await expect(opened.run(odd, { signal: never })).rejects.toMatchObject({ code: 'invalid_request' })
+    expect((await opened.run(SMALL, { signal: never })).images).toHaveLength(1)
+  })
+
   it('lives on when a request is cancelled between two steps', async () => {
     const opened = await openTiny()
     const control = new AbortController()
