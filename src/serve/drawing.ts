@@ -68,7 +68,7 @@ export function startDrawing(services: Services, order: DrawOrder, context: Draw
   const deadline = new Deadline(services.settings.requestTimeout, context.signal)
   const ticket = services.queue.submit({
     model: model.id,
-    cost: measureCost(order),
+    cost: measureCost(model, request),
     priority: order.priority,
     skipsLimit: order.skipsLimit,
     signal: deadline.signal,
@@ -91,11 +91,10 @@ function chooseSeeds({ seed, request, model }: DrawOrder): number[] | undefined 
   return Array.from({ length: request.numImages }, (_, image) => (((base + image) % SEEDS) + SEEDS) % SEEDS)
 }
 
-/** Pixels × steps × pictures. */
-function measureCost({ model: { backend }, request }: DrawOrder): number {
-  const size = request.size ?? backend.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
-  const steps = request.numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1
-  return size.width * size.height * steps * request.numImages
+/** Size of the work: pixels × steps × pictures. */
+export function measureCost({ backend }: ServedModel, { size, numInferenceSteps, numImages }: ImageRequest): number {
+  const { width, height } = size ?? backend.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
+  return width * height * (numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1) * numImages
 }
 
 async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
@@ -109,10 +108,8 @@ async function encodeImage(
   { format, quality, sources }: DrawOrder,
   request: ImageRequest,
   result: ImageResult,
-  { picture: drawn, seed, revisedPrompt }: GeneratedImage,
+  { picture, seed, revisedPrompt }: GeneratedImage,
 ): Promise<DrawnImage> {
-  const isCut = drawn.kind === 'raw' && !result.warnings.some(({ field }) => field === 'size')
-  const picture = isCut && sources?.finish ? sources.finish(drawn) : drawn
   const header =
     picture.kind === 'raw' ? { ...picture, hasAlpha: picture.channels === 4 } : await readPictureHeader(picture.bytes)
   const size = { width: header.width, height: header.height }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { EditSource, RawPicture, Size } from '../../contract/index.ts'
+import type { EditSource, Size } from '../../contract/index.ts'
 import { type MaskMeaning, prepareMask } from '../../images/edit-mask.ts'
-import { padEdit } from '../../images/pad-edit.ts'
 import { prepareSource } from '../../images/prepare-source.ts'
 import type { ServedModel } from '../model-pool.ts'
 import { defaultEditSize } from './edit-size.ts'
@@ -18,23 +17,18 @@ export interface SourceFacts {
   /** SHA-256 of each file as sent, and of the mask's. */
   sourceHashes: readonly string[]
   maskHash: string | undefined
-  /** Cuts a drawn picture back to the source's size. */
-  finish?: ((picture: RawPicture) => RawPicture) | undefined
   /** Sentences about what was left out of the sources. */
   notes: readonly string[]
 }
 
 export interface PreparedEdit {
   edit: EditSource
-  /** The size to draw at; absent: the backend decides. */
+  /** The size to draw at; absent: the source's, which the backend sees to. */
   size: Size | undefined
   facts: SourceFacts
 }
 
-/**
- * Makes pictures fit for a model, the same way as on the command line: upright, sRGB, without alpha for local models, and at a
- * size that the model draws when none is asked for.
- */
+/** Makes pictures fit for a model, the same way as on the command line: upright, sRGB, without alpha for local models. */
 export async function prepareEdit(model: ServedModel, sent: SentPictures, asked: Size | undefined): Promise<PreparedEdit> {
   const { capabilities } = model.backend
   const alpha = capabilities.paid ? 'keep' : 'white'
@@ -47,10 +41,7 @@ export async function prepareEdit(model: ServedModel, sent: SentPictures, asked:
     maskHash: sent.mask && hash(sent.mask.bytes),
     notes: sources.flatMap((source) => source.notes),
   }
-  const size = asked ?? defaultEditSize(model.backend, firstSize)
-  if (size || !capabilities.sizes || capabilities.paid) return { edit, size, facts }
-  const padded = await padEdit(edit, capabilities.sizes)
-  return { edit: padded.edit, size: padded.size, facts: { ...facts, finish: padded.finish } }
+  return { edit, size: asked ?? defaultEditSize(model.backend, firstSize), facts }
 }
 
 function hash(bytes: Uint8Array): string {

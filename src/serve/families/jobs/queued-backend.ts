@@ -1,4 +1,5 @@
 import type { BackendCapabilities, CallContext, ImageBackend, ImageRequest, ImageResult } from '../../../contract/index.ts'
+import { measureCost } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { settleRequest } from '../../requests/check-order.ts'
 import type { Services } from '../../services.ts'
@@ -29,11 +30,9 @@ export class QueuedBackend implements ImageBackend {
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
     const { queue, models, metrics, settings } = this.#services
     const settled = settleRequest(settings, this.#model, request)
-    const { width, height } = settled.size ?? this.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
-    const steps = settled.numInferenceSteps ?? this.defaults?.numInferenceSteps ?? 1
     const { result } = queue.submit({
       model: this.modelId,
-      cost: width * height * steps * settled.numImages,
+      cost: measureCost(this.#model, settled),
       skipsLimit: true,
       signal: context.signal,
       run: async (signal) => {
