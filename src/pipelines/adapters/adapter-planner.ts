@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import type { DiffusionOptions } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { OnnxModel } from '../../onnx-proto/onnx-model.ts'
@@ -11,7 +12,7 @@ import { type GraphChangeOptions, makeVariant } from './graph-changes.ts'
 import { type LoraFile, readLoraFile } from './lora-file.ts'
 import { type ChosenLora, type LoraPlan, planLoras } from './lora-plan.ts'
 import { findModuleSites } from './module-sites.ts'
-import { RecentFiles } from './recent-files.ts'
+import { RecentValues } from './recent-values.ts'
 import { countVectors, expandTokens, type LearnedToken, readLearnedToken } from './textual-inversion.ts'
 import { type EncoderTokens, planTokens } from './token-plan.ts'
 
@@ -20,9 +21,9 @@ export interface AdapterPlannerOptions extends GraphChangeOptions {
   graphs: ReadonlyMap<ComponentName, string>
 }
 
-/** LoRA files are large, and plans hold their matrices once more in the form that graphs are fed. */
-const HELD_FILES = 4
-const HELD_PLANS = 4
+/** Bytes of LoRA files and of finished plans, which hold the matrices once more in the form that graphs are fed. */
+const HELD_FILES = 256 * 1024 * 1024
+const HELD_PLANS = 1024 * 1024 * 1024
 
 const TEXT_ENCODERS = ['text_encoder', 'text_encoder_2'] as const
 
@@ -37,8 +38,8 @@ export class AdapterPlanner {
   readonly #graphs: ReadonlyMap<ComponentName, string>
   readonly #options: GraphChangeOptions
   readonly #models = new Map<ComponentName, Promise<OnnxModel>>()
-  readonly #loras = new RecentFiles<LoraFile>(readLoraFile, HELD_FILES)
-  readonly #plans = new Map<string, AdapterPlan>()
+  readonly #loras = new RecentValues<LoraFile>(HELD_FILES, sizeOfLora)
+  readonly #plans = new RecentValues<AdapterPlan>(HELD_PLANS, sizeOfPlan)
 
   constructor({ graphs, ...options }: AdapterPlannerOptions) {
     this.#graphs = graphs
@@ -48,25 +49,18 @@ export class AdapterPlanner {
   /** Rejects when an adapter cannot be read or does not belong to the model. */
   async plan({ loras = [], embeddings = [], clipSkip = 0 }: DiffusionOptions): Promise<AdapterPlan> {
     if (loras.length === 0 && embeddings.length === 0 && clipSkip === 0) return NO_ADAPTERS
-    const chosen = await Promise.all(
-      loras.map(async (choice) => {
-        const { content, version } = await this.#loras.get(choice.path)
-        return { choice, file: content, version }
-      }),
-    )
+    const versioned = await Promise.all(loras.map(async (choice) => ({ choice, version: await readVersion(choice.path) })))
     const learned = await Promise.all(embeddings.map((choice) => readLearnedToken(choice)))
     const skipping = await this.#findSkipping(clipSkip)
-    const loraKey = chosen.map(({ version, choice }) => `${version}|${choice.weight}`)
+    const loraKey = versioned.map(({ version, choice }) => [version, choice.weight])
     const key = JSON.stringify([loraKey, learned.map(({ token, vectors }) => [token, hashVectors(vectors)]), skipping])
-    return await this.#recall(key, () => this.#make(chosen, learned, skipping))
-  }
-
-  async #recall(key: string, make: () => Promise<AdapterPlan>): Promise<AdapterPlan> {
-    const plan = this.#plans.get(key) ?? (await make())
-    this.#plans.delete(key)
-    this.#plans.set(key, plan)
-    for (const oldest of [...this.#plans.keys()].slice(0, -HELD_PLANS)) this.#plans.delete(oldest)
-    return plan
+    return await this.#plans.get(key, async () => {
+      const chosen: ChosenLora[] = []
+      for (const { choice, version } of versioned) {
+        chosen.push({ choice, version, file: await this.#loras.get(version, () => readLoraFile(choice.path)) })
+      }
+      return await this.#make(chosen, learned, skipping)
+    })
   }
 
   async #make(
@@ -143,4 +137,22 @@ function hashVectors(vectors: LearnedToken['vectors']): string {
   const hash = createHash('sha256')
   for (const [encoder, { data }] of Object.entries(vectors)) hash.update(encoder).update(data)
   return hash.digest('hex')
+}
+
+/** Changes when the file does. */
+async function readVersion(path: string): Promise<string> {
+  const stats = await stat(path).catch((cause: unknown) => {
+    throw new DiffgentorError('model_not_found', `There is no LoRA file ${path}.`, { cause, field: 'loras' })
+  })
+  return `${path}|${stats.size}|${stats.mtimeMs}`
+}
+
+function sizeOfLora({ modules }: LoraFile): number {
+  const tensors = modules.flatMap(({ parts }) => Object.values(parts))
+  return tensors.reduce((sum, { data }) => sum + data.byteLength, 0)
+}
+
+function sizeOfPlan({ variants }: AdapterPlan): number {
+  const feeds = [...variants.values()].flatMap((variant) => Object.values(variant.feeds ?? {}))
+  return feeds.reduce((sum, { data }) => sum + data.length * Float32Array.BYTES_PER_ELEMENT, 0)
 }

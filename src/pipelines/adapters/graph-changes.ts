@@ -47,8 +47,16 @@ export function makeVariant(changes: GraphChanges, options: GraphChangeOptions):
   const fed = sites.flatMap((plan) =>
     plan.branched.map(({ weight, version, lora }) => [plan.site.path, lora.module, version, weight]),
   )
+  // What is fed need not be held a second time for building.
+  const rebuilt: GraphRewrite = {
+    branched: new Set(branched),
+    merged: sites.filter((plan) => plan.merged.length > 0),
+    mergeKey: hash(merged),
+    clipSkip,
+    readsExtraTokens: tokens !== undefined,
+  }
   const identity = hash([key, fed, tokens && [...new Float32Array(tokens.vectors.data)]])
-  return { key, identity, feeds, build: (file) => buildChangedGraph(file, changes, hash(merged), options) }
+  return { key, identity, feeds, build: (file) => buildChangedGraph(file, rebuilt, options) }
 }
 
 /** A stored graph with fused attention, or its own path where nothing can be fused. */
@@ -59,29 +67,37 @@ export async function withFusedAttention(file: string): Promise<GraphSource> {
   return await finish(model, file)
 }
 
+/** What building a changed graph takes. */
+interface GraphRewrite {
+  /** Paths of modules with low-rank branches. */
+  branched: ReadonlySet<string>
+  merged: readonly SitePlan[]
+  /** Names what is merged. */
+  mergeKey: string
+  clipSkip: boolean
+  readsExtraTokens: boolean
+}
+
 /** Reads a stored graph and changes it. Its weights stay on disk where they are. */
 async function buildChangedGraph(
   file: string,
-  changes: GraphChanges,
-  mergeKey: string,
+  rewrite: GraphRewrite,
   { cacheFolder, fusesAttention }: GraphChangeOptions,
 ): Promise<PatchedGraph> {
   const model = await OnnxModel.read(file)
   const dataFiles = await checkExternalData(dirname(file), describeGraph(model, file))
   if (fusesAttention) await fuseAttention(model)
-  const sites = new Map(findModuleSites(model).map((site) => [site.path, site]))
-  const plans = changes.sites.map((plan) => ({ ...plan, site: sites.get(plan.site.path) ?? plan.site }))
-  await mergeLoras(
-    model,
-    plans,
-    cacheFolder && (await nameSideFile(cacheFolder, mergeKey, [file, ...dataFiles.map(({ realPath }) => realPath)])),
-  )
+  const sites = findModuleSites(model)
+  const fresh = new Map(sites.map((site) => [site.path, site]))
+  const plans = rewrite.merged.map((plan) => ({ ...plan, site: fresh.get(plan.site.path) ?? plan.site }))
+  const modelFiles = [file, ...dataFiles.map(({ realPath }) => realPath)]
+  await mergeLoras(model, plans, cacheFolder && (await nameSideFile(cacheFolder, rewrite.mergeKey, modelFiles)))
   addLowRankBranches(
     model,
-    plans.filter(({ branched }) => branched.length > 0).map(({ site }) => site),
+    sites.filter(({ path }) => rewrite.branched.has(path)),
   )
-  if (changes.clipSkip) addClipSkipOutputs(model)
-  if (changes.tokens) addExtraTokens(model)
+  if (rewrite.clipSkip) addClipSkipOutputs(model)
+  if (rewrite.readsExtraTokens) addExtraTokens(model)
   return await finish(model, file)
 }
 
