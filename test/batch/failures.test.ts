@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { DrawSlots } from '../../src/batch/draw-slots.ts'
+import type { ImageRequest } from '../../src/contract/index.ts'
 import { DiffgentorError } from '../../src/errors.ts'
 import {
   InstantClock,
@@ -308,19 +309,15 @@ it('lets a row finish that has some of its pictures when the run is to end', asy
   const clock = new InstantClock()
   clock.wait = async (_, signal) =>
     await new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-  const backend = new WatchedBackend({
-    ...ONE_AT_A_TIME,
-    maxImagesPerCall: 1,
-    before: ({ seeds }) => void (seeds![0] === 2 && drain.abort()),
-  })
-  const { summary } = await tryBatch({
-    folder,
-    rows: [{ prompt: 'fox', n: 4 }, 'owl', 'bear'],
-    backend,
-    drain: drain.signal,
-    clock,
-  })
-  expect(summary).toMatchObject({ done: 1, images: 4, pending: 2, interrupted: true })
+  const before = ({ prompt, seeds }: ImageRequest) => {
+    if (prompt === 'fox' && seeds![0] === 2) drain.abort()
+  }
+  const backend = new WatchedBackend({ ...ONE_AT_A_TIME, maxImagesPerCall: 1, before })
+  const rows = [{ prompt: 'fox', n: 4 }, ...Array.from({ length: 20 }, (_, row) => `row ${row}`)]
+  const { summary } = await tryBatch({ folder, rows, backend, drain: drain.signal, clock })
+  expect(summary.interrupted).toBe(true)
+  expect(summary.pending).toBeGreaterThan(10)
+  expect(readLedger(folder).find(({ index }) => index === 0)).toMatchObject({ status: 'done', outputs: { length: 4 } })
 })
 
 it('does not take different errors, or a row between them that went well, for one fault', async () => {
