@@ -59,6 +59,13 @@ export interface DiffusionOptions {
   clipSkip?: number | undefined
   /** Prompt of the second text encoder. Default: the prompt. */
   prompt2?: string | undefined
+  /** Prompt of the third text encoder (SD3's T5). Default: the prompt. */
+  prompt3?: string | undefined
+  /** Negative prompts of the second and third text encoder. Default: the negative prompt. */
+  negativePrompt2?: string | undefined
+  negativePrompt3?: string | undefined
+  /** Bring the picture that FLUX Kontext looks at to the nearest size that it was trained on. Default true. */
+  resizeReferences?: boolean | undefined
   /** DDIM's share of fresh noise, 0–1. Default 0. */
   eta?: number | undefined
   /** `none` cuts at the encoder's length; `a1111` and `compel` read weights and long prompts. Default `none`. */

@@ -24,10 +24,10 @@ export interface ImagePlace {
 
 /** Draws one image with its own generator, through all stages, and decodes it. */
 export async function drawImage(stages: readonly Stage[], place: ImagePlace): Promise<GeneratedImage> {
-  const last = stages.at(-1)!.job
+  const { job: last, prepared } = stages.at(-1)!
   const latents = await drawLatents(stages, place)
   assertNumbers(latents)
-  const picture = tensorToPicture(await last.vae.decode(latents, last.context))
+  const picture = tensorToPicture(await last.vae.decode(prepared.toLatents?.(latents) ?? latents, last.context))
   const drawn = { picture, seed: place.seed }
   return last.request.diffusion?.saveLatents ? { ...drawn, latents: encodeNpy(latents) } : drawn
 }
@@ -43,7 +43,11 @@ async function drawLatents(stages: readonly Stage[], place: ImagePlace): Promise
     const start = await prepared.begin(noise, latents)
     const before = stepsBefore
     latents = await denoise(start, context.signal, (report) =>
-      reportStep(job, place.index, { ...report, index: before + report.index, total: before + report.total + stepsAfter }),
+      reportStep({ job, prepared }, place.index, {
+        ...report,
+        index: before + report.index,
+        total: before + report.total + stepsAfter,
+      }),
     )
     stepsBefore += start.run.steps.length
   }
@@ -59,12 +63,13 @@ function countSteps(stages: readonly Stage[]): number {
   return stages.reduce((sum, { job }) => sum + startSchedule(job, { normal: zeros }).steps.length, 0)
 }
 
-async function reportStep({ context, vae }: DrawingJob, image: number, report: StepReport): Promise<void> {
+async function reportStep({ job, prepared }: Stage, image: number, report: StepReport): Promise<void> {
+  const { context, vae } = job
   const { onProgress, previewEvery = 0 } = context
   const step = report.index + 1
   onProgress?.({ phase: 'step-end', image, step, totalSteps: report.total })
   if (!onProgress || previewEvery <= 0 || step % previewEvery !== 0 || step === report.total) return
-  const picture = await vae.previewOf(report.denoised, context)
+  const picture = await vae.previewOf(prepared.toLatents?.(report.denoised) ?? report.denoised, context)
   if (picture) onProgress({ phase: 'preview', image, step, picture })
 }
 

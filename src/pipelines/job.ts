@@ -1,4 +1,4 @@
-import type { CallContext, ControlNetChoice, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
+import type { CallContext, ControlNetChoice, ImageRequest, ImageWarning, RawPicture, Size } from '../contract/index.ts'
 import type { AlignedFamily } from '../schedulers/align-your-steps.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -7,19 +7,23 @@ import type { AdapterPlanner } from './adapters/adapter-planner.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
 import type { PromptEncoder } from './prompts/prompt-encoder.ts'
+import type { SequenceEncoder } from './prompts/sequence-encoder.ts'
 import type { Vae } from './vae.ts'
 
 /** A model with its parts at hand; graphs load when first used. */
 export interface OpenModel {
   facts: ModelFacts
   store: GraphStore
+  /** Texts for CLIP encoders. */
   prompts: PromptEncoder
+  /** Texts for all other encoders. */
+  sequences: SequenceEncoder
   vae: Vae
   adapters: AdapterPlanner
 }
 
-/** What a picture starts from: noise, a picture, or a picture of which a mask is repainted. */
-export type DrawingMode = 'text' | 'image' | 'mask'
+/** What a picture starts from: noise, a picture, a picture of which a mask is repainted, or noise with pictures to look at. */
+export type DrawingMode = 'text' | 'image' | 'mask' | 'reference'
 
 /** A ControlNet with its condition picture [1, 3, H, W] of 0 … 1. */
 export interface ControlInput {
@@ -43,6 +47,8 @@ export interface DrawingJob {
   readonly source: Tensor | undefined
   /** The mask [1, 1, H, W] of zeros and ones; 1 repaints. */
   readonly mask: Tensor | undefined
+  /** Pictures to look at, as given. */
+  readonly references: readonly RawPicture[]
   readonly controls: readonly ControlInput[]
   readonly scheduler: Scheduler
   /** Whose optimized timesteps apply, should the scheduler ask for some. */

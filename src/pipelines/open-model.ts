@@ -3,6 +3,7 @@ import { type InspectOptions, inspectModel } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
 import type { OpenModel } from './job.ts'
 import { PromptEncoder } from './prompts/prompt-encoder.ts'
+import { SequenceEncoder } from './prompts/sequence-encoder.ts'
 import { Vae } from './vae.ts'
 
 export interface OpenModelOptions extends InspectOptions {
@@ -21,6 +22,7 @@ export async function openModel({ folder, store, cacheFolder, vaeTiling, ...insp
     facts,
     store,
     prompts: new PromptEncoder(facts, store),
+    sequences: new SequenceEncoder(facts, store),
     vae: new Vae({
       config: facts.vae,
       store,

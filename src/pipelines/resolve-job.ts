@@ -5,7 +5,7 @@ import type { AdapterPlan } from './adapter-plan.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import { assertSize, sizeForSource } from './folder/size-rule.ts'
 import type { DrawingJob, DrawingMode, OpenModel } from './job.ts'
-import { readConditions, readSources, toConditionTensor, toMask, toSourceTensor } from './sources.ts'
+import { readConditions, readReferences, readSources, toConditionTensor, toMask, toSourceTensor } from './sources.ts'
 import type { Vae } from './vae.ts'
 
 export interface JobParts {
@@ -20,11 +20,12 @@ export interface JobParts {
 export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise<DrawingJob> {
   const { request, vae, warn } = parts
   const mode = chooseMode(facts, request)
-  const sources = request.edit && (await readSources(request.edit))
+  const references = mode === 'reference' ? await readReferences(request.edit!) : []
+  const sources = mode === 'image' || mode === 'mask' ? await readSources(request.edit!) : undefined
   const { diffusion } = request
   const choices = diffusion?.controlnets ?? []
   const conditions = await readConditions(choices)
-  const size = chooseSize(facts, request, sources?.image ?? conditions[0], warn)
+  const size = chooseSize(facts, request, { references, source: sources?.image ?? conditions[0] }, warn)
   const scheduler = createScheduler({
     name: diffusion?.scheduler,
     modelConfig: facts.schedulerConfig,
@@ -42,6 +43,7 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
     strength: chooseStrength(facts, request, mode),
     source: sources && toSourceTensor(sources.image, size),
     mask: sources?.mask && toMask(sources.mask, size),
+    references,
     controls: choices.map((choice, i) => ({ choice, picture: toConditionTensor(conditions[i]!, size) })),
     scheduler,
     alignedFamily: facts.family.startsWith('stable-diffusion-xl') ? 'stable-diffusion-xl' : 'stable-diffusion',
@@ -57,11 +59,12 @@ function chooseMode({ traits, signatures }: ModelFacts, { edit }: ImageRequest):
   if (!signatures.has('vae_encoder')) {
     throw unsupported('This model has no VAE encoder (vae_encoder/model.onnx), so it cannot edit pictures; export it with one.')
   }
-  if (edit.images.length > 1) {
-    throw new DiffgentorError('invalid_request', `This model takes one source picture, got ${edit.images.length}.`, {
-      field: 'image',
-    })
+  const most = traits.references?.most ?? 1
+  if (edit.images.length > most) {
+    const taken = most === 1 ? 'one source picture' : `at most ${most} source pictures`
+    throw new DiffgentorError('invalid_request', `This model takes ${taken}, got ${edit.images.length}.`, { field: 'image' })
   }
+  if (traits.references && !edit.mask) return 'reference'
   if (!edit.mask) {
     if (traits.needsMask) throw unsupported('This is an inpainting model: give it a mask of what to repaint.')
     return 'image'
@@ -74,14 +77,21 @@ function unsupported(message: string): DiffgentorError {
   return new DiffgentorError('unsupported', message)
 }
 
-function chooseSize({ sizes }: ModelFacts, request: ImageRequest, source: Size | undefined, warn: JobParts['warn']): Size {
-  if (request.size) {
-    assertSize(request.size, sizes)
-    return request.size
-  }
-  if (!source) {
-    assertSize(sizes.default, sizes)
-    return sizes.default
+interface GivenPictures {
+  references: readonly Size[]
+  source: Size | undefined
+}
+
+function chooseSize(
+  { sizes, traits }: ModelFacts,
+  request: ImageRequest,
+  { references, source }: GivenPictures,
+  warn: JobParts['warn'],
+): Size {
+  const told = request.size ?? (references.length > 0 ? traits.references!.sizeFor(references) : undefined)
+  if (told || !source) {
+    assertSize(told ?? sizes.default, sizes)
+    return told ?? sizes.default
   }
   const { width, height } = source
   const size = sizeForSource({ width, height }, sizes)
@@ -98,6 +108,6 @@ function defaultGuidance({ defaults, traits }: ModelFacts, mode: DrawingMode): n
 }
 
 function chooseStrength({ defaults, traits }: ModelFacts, { edit }: ImageRequest, mode: DrawingMode): number {
-  if (mode === 'text') return 1
+  if (mode === 'text' || mode === 'reference') return 1
   return edit?.strength ?? (mode === 'mask' ? traits.maskStrength : defaults.strength)
 }

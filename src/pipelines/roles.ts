@@ -1,6 +1,6 @@
 import type { RoleNames } from '../onnx-runtime/index.ts'
 
-/** What a UNet may be fed. */
+/** What a UNet or a transformer may be fed. */
 export type DenoiserRole =
   | 'latents'
   | 'timestep'
@@ -11,9 +11,13 @@ export type DenoiserRole =
   | 'classLabels'
   | 'controlImages'
   | 'controlScales'
+  | 'guidance'
+  | 'imageIds'
+  | 'textIds'
+  | 'textMask'
 
 export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
-  latents: ['sample', 'latent_sample', 'latent', 'latents', 'x'],
+  latents: ['sample', 'latent_sample', 'latent', 'latents', 'hidden_states', 'x'],
   timestep: ['timestep', 't', 'timesteps', 'time'],
   text: ['encoder_hidden_states', 'context', 'prompt_embeds'],
   pooled: ['text_embeds', 'pooled_projections', 'y'],
@@ -22,6 +26,10 @@ export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
   classLabels: ['class_labels', 'noise_level'],
   controlImages: ['controlnet_conds'],
   controlScales: ['conditioning_scales'],
+  guidance: ['guidance', 'guidance_scale'],
+  imageIds: ['img_ids'],
+  textIds: ['txt_ids'],
+  textMask: ['encoder_hidden_states_mask', 'encoder_attention_mask', 'attention_mask'],
 }
 
 export const DENOISER_OUTPUTS = ['out_sample', 'out_hidden_states', 'noise_pred', 'sample', 'output']

@@ -2,13 +2,14 @@ import { DiffgentorError } from '../errors.ts'
 import type { NoiseSource } from '../noise/noise-source.ts'
 import { alignYourSteps } from '../schedulers/align-your-steps.ts'
 import type { ScheduleOptions, SchedulerRun } from '../schedulers/scheduler.ts'
+import { type FlowLayout, flowScheduleOptions } from './flow-layout.ts'
 import type { DrawingJob } from './job.ts'
 
 /** Lays out one image's schedule: all of it, or the part that a source picture or another model leaves. */
 export function startSchedule(
   job: DrawingJob,
   noise: Pick<NoiseSource, 'normal'>,
-  { laidOutByStrength = false }: { laidOutByStrength?: boolean | undefined } = {},
+  { laidOutByStrength = false, flow }: { laidOutByStrength?: boolean | undefined; flow?: FlowLayout | undefined } = {},
 ): SchedulerRun {
   const { scheduler, numInferenceSteps, strength, mode, request } = job
   const { eta = 0, denoisingStart, denoisingEnd } = request.diffusion ?? {}
@@ -18,13 +19,15 @@ export function startSchedule(
     eta,
     keepFrom: denoisingEnd === undefined ? undefined : cutoff(job, denoisingEnd),
     drawNoise: noise.normal,
+    ...(flow && flowScheduleOptions(flow, scheduler, numInferenceSteps)),
   }
-  if (mode === 'text') return scheduler.startRun(options)
+  if (mode === 'text' || mode === 'reference') return scheduler.startRun(options)
   if (denoisingStart !== undefined) return scheduler.startRun({ ...options, keepBelow: cutoff(job, denoisingStart) })
   if (laidOutByStrength) return scheduler.startRun({ ...options, strength })
-  const stepsToRun = Math.min(Math.floor(numInferenceSteps * strength), numInferenceSteps)
-  if (stepsToRun < 1) throw tooWeak(job)
-  const firstStep = numInferenceSteps - stepsToRun
+  // Pipelines of flow models round the first step where others round the number of steps.
+  const exact = Math.min(numInferenceSteps * strength, numInferenceSteps)
+  const firstStep = flow ? Math.floor(numInferenceSteps - exact) : numInferenceSteps - Math.floor(exact)
+  if (firstStep >= numInferenceSteps) throw tooWeak(job)
   if (firstStep === 0) return scheduler.startRun(options)
   // The first entry depends on how many entries the scheduler makes of a step, which only a run tells.
   const { order } = scheduler.startRun(options)

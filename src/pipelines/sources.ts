@@ -16,6 +16,11 @@ export async function readConditions(choices: readonly ControlNetChoice[]): Prom
   return await Promise.all(choices.map(async ({ image }) => (await decodePicture(image)).picture))
 }
 
+/** Decodes the pictures that an edit looks at. */
+export async function readReferences(edit: NonNullable<ImageRequest['edit']>): Promise<RawPicture[]> {
+  return await Promise.all(edit.images.map(async (image) => (await decodePicture(image)).picture))
+}
+
 /** Decodes the first source picture and the mask. */
 export async function readSources(edit: NonNullable<ImageRequest['edit']>): Promise<SourcePictures> {
   const image = (await decodePicture(edit.images[0]!)).picture

@@ -3,6 +3,7 @@ import type { NoiseSource } from '../noise/noise-source.ts'
 import type { SchedulerRun } from '../schedulers/scheduler.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DenoiseStart } from './denoise.ts'
+import type { FlowLayout } from './flow-layout.ts'
 import type { DrawingJob } from './job.ts'
 import { startSchedule } from './schedule.ts'
 import { hideMasked } from './sources.ts'
@@ -20,15 +21,25 @@ export interface StartOptions {
   laidOutByStrength?: boolean
   /** Latents that another model has begun: the run goes on from them as they are. */
   handedOver?: Tensor | undefined
+  /** For flow models. */
+  flow?: FlowLayout | undefined
+  /** Puts latents [1, C, h, w] into the order that the loop works on, such as tokens. Default: as they are. */
+  arrange?: ((grid: Tensor) => Tensor) | undefined
 }
 
 /** Draws what one image starts from. The order of draws is that of diffusers. */
 export async function startImage(job: DrawingJob, noise: NoiseSource, options: StartOptions = {}): Promise<StartedImage> {
   const run = startSchedule(job, noise, options)
-  if (job.mode === 'text') return { run, latents: scaleNoise(noise.normal(job.latentShape), run) }
+  const { arrange = (grid: Tensor) => grid } = options
+  if (job.mode === 'text' || job.mode === 'reference') {
+    return { run, latents: arrange(scaleNoise(noise.normal(job.latentShape), run)) }
+  }
   if (options.handedOver) return { run, latents: options.handedOver }
-  if (job.mode === 'image') return await startFromPicture(job, noise, run)
-  return options.denoiserSeesMask ? await startSeeingMask(job, noise, run) : await startKeepingRest(job, noise, run)
+  if (job.mode === 'image') {
+    const started = await startFromPicture(job, noise, run)
+    return { ...started, latents: arrange(started.latents) }
+  }
+  return options.denoiserSeesMask ? await startSeeingMask(job, noise, run) : await startKeepingRest(job, noise, run, arrange)
 }
 
 async function startFromPicture(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
@@ -39,13 +50,18 @@ async function startFromPicture(job: DrawingJob, noise: NoiseSource, run: Schedu
 }
 
 /** Inpainting with an ordinary model: what the mask keeps is put back after each step, noised to the level of the next. */
-async function startKeepingRest(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
+async function startKeepingRest(
+  job: DrawingJob,
+  noise: NoiseSource,
+  run: SchedulerRun,
+  arrange: (grid: Tensor) => Tensor,
+): Promise<StartedImage> {
   const { source, mask, vae, context } = job
-  const clean = await vae.encode(source!, noise.normal, context)
-  const fresh = noise.normal(job.latentShape)
+  const clean = arrange(await vae.encode(source!, noise.normal, context))
+  const fresh = arrange(noise.normal(job.latentShape))
   // diffusers encodes the masked picture here as well; only the draw of that matters.
   await vae.drawPosterior(job.latentShape, noise.normal, context)
-  const latentMask = shrinkMask(mask!, job)
+  const latentMask = arrange(repeatChannels(shrinkMask(mask!, job), job.latentShape[1]!))
   return {
     run,
     latents: job.strength === 1 ? scaleNoise(fresh, run) : run.addNoise(clean, fresh, run.steps[0]!),
@@ -79,8 +95,13 @@ function shrinkMask(mask: Tensor, { latentShape }: DrawingJob): Tensor {
   return resizeTensorNearest(mask, { height: latentShape[2]!, width: latentShape[3]! })
 }
 
+function repeatChannels({ data, shape: [, , height, width] }: Tensor, channels: number): Tensor {
+  const repeated = new Float32Array(channels * data.length)
+  for (let channel = 0; channel < channels; channel++) repeated.set(data, channel * data.length)
+  return { data: repeated, shape: [1, channels, height!, width!] }
+}
+
 /** (1 − mask) · kept + mask · repainted */
 function blend(kept: Tensor, repainted: Tensor, mask: Tensor): Tensor {
-  const plane = mask.data.length
-  return { data: repainted.data.map((value, i) => (mask.data[i % plane]! === 1 ? value : kept.data[i]!)), shape: kept.shape }
+  return { data: repainted.data.map((value, i) => (mask.data[i]! === 1 ? value : kept.data[i]!)), shape: kept.shape }
 }

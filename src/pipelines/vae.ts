@@ -57,6 +57,11 @@ export class Vae {
     return encoded.kind === 'latents' ? encoded.latents : firstHalf(encoded.moments)
   }
 
+  /** A picture to denoiser latents at the posterior's mean. Draws nothing. */
+  async encodeMean(picture: Tensor, context: CallContext): Promise<Tensor> {
+    return toDenoiserLatents(await this.encodeMode(picture, context), this.config)
+  }
+
   /** Moves the generator as encoding a picture would, without encoding one. */
   async drawPosterior(latentShape: readonly number[], drawNoise: DrawNoise, context: CallContext): Promise<void> {
     if ((await this.#encoder(context)).givesMoments) drawNoise(latentShape)

@@ -64,7 +64,7 @@ export class SequenceTokenizer {
   #findFrame(): { start: number[]; end: number[] } {
     const text = 'a'
     const bare = this.#tokenize(text)
-    const framed = this.#tokenizer.encode(text).ids
+    const framed: number[] = this.#tokenizer.encode(text).ids
     const at = framed.findIndex((_, i) => bare.every((id, j) => framed[i + j] === id))
     return { start: framed.slice(0, at), end: framed.slice(at + bare.length) }
   }

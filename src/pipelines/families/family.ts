@@ -7,6 +7,8 @@ import type { DrawingJob, OpenModel } from '../job.ts'
 export interface PreparedRequest {
   /** Draws what one image starts from. `handedOver`: latents that another model has begun. */
   begin(noise: NoiseSource, handedOver?: Tensor): Promise<DenoiseStart>
+  /** Brings what the loop works on, such as tokens, to latents [1, C, h, w] as the VAE wants them. Absent: they are such already. */
+  toLatents?(state: Tensor): Tensor
 }
 
 /** What a family says: how a request is made ready. Loop, schedule, VAE and result are the same for all. */

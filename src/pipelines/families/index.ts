@@ -1,9 +1,12 @@
 import { DiffgentorError } from '../../errors.ts'
 import type { PipelineFamily } from '../pipeline.ts'
 import type { PrepareRequest } from './family.ts'
+import { prepareFlux, prepareFluxFill, prepareFluxKontext } from './flux.ts'
+import { prepareFlux2Klein } from './flux2-klein.ts'
 import { prepareInstructPix2Pix } from './instruct-pix2pix.ts'
 import { prepareLatentConsistency } from './latent-consistency.ts'
 import { prepareStableDiffusion } from './stable-diffusion.ts'
+import { prepareStableDiffusion3 } from './stable-diffusion-3.ts'
 import { prepareStableDiffusionXl } from './stable-diffusion-xl.ts'
 
 const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
@@ -14,6 +17,11 @@ const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'stable-diffusion-xl-inpaint': prepareStableDiffusionXl,
   'latent-consistency': prepareLatentConsistency,
   'instruct-pix2pix': prepareInstructPix2Pix,
+  'stable-diffusion-3': prepareStableDiffusion3,
+  flux: prepareFlux,
+  'flux-fill': prepareFluxFill,
+  'flux-kontext': prepareFluxKontext,
+  'flux2-klein': prepareFlux2Klein,
 }
 
 /** How a family makes a request ready. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../tensor/tensor.ts'
-import { fixedDimension } from '../folder/detect-family.ts'
+import { fixedDimension } from '../folder/denoiser-inputs.ts'
 import { withoutGuidance } from '../guidance.ts'
 import type { OpenModel } from '../job.ts'
 import type { PrepareRequest } from './family.ts'

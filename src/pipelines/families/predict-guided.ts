@@ -5,15 +5,16 @@ import type { Guidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { openControls } from './controls.ts'
 
-/** Loads the UNet in the form that the job wants. */
+/** Loads the UNet or transformer in the form that the job wants. */
 export async function openDenoiser(
   { facts, store }: OpenModel,
   { adapters, context }: Pick<DrawingJob, 'adapters' | 'context'>,
 ): Promise<Denoiser> {
-  const variant = adapters.variants.get('unet')
+  const name = facts.signatures.has('unet') ? 'unet' : 'transformer'
+  const variant = adapters.variants.get(name)
   return await store.get({
-    signature: facts.signatures.get('unet')!,
-    name: 'unet',
+    signature: facts.signatures.get(name)!,
+    name,
     stage: 'denoise',
     variant,
     wrap: (session) => new Denoiser(session, variant?.feeds),

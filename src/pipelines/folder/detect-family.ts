@@ -1,7 +1,8 @@
 import { DiffgentorError } from '../../errors.ts'
 import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import type { PipelineFamily } from '../pipeline.ts'
-import { DENOISER_ROLES, type DenoiserRole } from '../roles.ts'
+import { findInput, fixedDimension } from './denoiser-inputs.ts'
+import { TRANSFORMER_WORDS } from './transformer-words.ts'
 
 /** Words for families that people use in scripts of other tools. */
 const FAMILY_WORDS: Readonly<Record<string, PipelineFamily>> = {
@@ -24,6 +25,24 @@ const FAMILY_WORDS: Readonly<Record<string, PipelineFamily>> = {
   ip2p: 'instruct-pix2pix',
   'instruct-pix2pix': 'instruct-pix2pix',
   'x4-upscaler': 'latent-upscale',
+  'z-image': 'z-image',
+  zimage: 'z-image',
+  'z-image-turbo': 'z-image',
+  qwen: 'qwen-image',
+  'qwen-image': 'qwen-image',
+  'qwen-image-edit': 'qwen-image-edit',
+  'qwen-edit': 'qwen-image-edit',
+  'qwen-image-edit-plus': 'qwen-image-edit-plus',
+  'qwen-image-edit-2509': 'qwen-image-edit-plus',
+  'qwen-image-edit-2511': 'qwen-image-edit-plus',
+  sana: 'sana',
+  'sana-sprint': 'sana',
+  pixart: 'pixart',
+  'pixart-alpha': 'pixart',
+  'pixart-sigma': 'pixart',
+  unidiffuser: 'unidiffuser',
+  wan: 'wan',
+  ...TRANSFORMER_WORDS,
 }
 
 /** The family that a user's word means; an unknown word is an error that lists the known ones. */
@@ -54,17 +73,4 @@ export function detectFamily(unet: GraphSignature, latentChannels: number): Pipe
     )
   }
   return findInput(unet, 'timestepCond') ? 'latent-consistency' : 'stable-diffusion'
-}
-
-/** The input of a graph that plays a role. */
-export function findInput(signature: GraphSignature, role: DenoiserRole): GraphSignature['inputs'][number] | undefined {
-  const byName = new Map(signature.inputs.map((input) => [input.name.toLowerCase(), input]))
-  const name = DENOISER_ROLES[role].find((candidate) => byName.has(candidate))
-  return name === undefined ? undefined : byName.get(name)
-}
-
-/** The size that a graph fixes on one axis of a role's input. */
-export function fixedDimension(signature: GraphSignature, role: DenoiserRole, axis: number): number | undefined {
-  const size = findInput(signature, role)?.dims[axis]
-  return typeof size === 'number' ? size : undefined
 }

@@ -1,5 +1,13 @@
+import type { Size } from '../../contract/index.ts'
 import type { PipelineFamily } from '../pipeline.ts'
 import type { ComponentName } from './graph-files.ts'
+import { TRANSFORMER_TRAITS } from './transformer-traits.ts'
+
+/** What pictures an edit may look at, and how large its result is when no size is asked for. */
+export interface ReferenceRule {
+  most: number
+  sizeFor(pictures: readonly Size[]): Size
+}
 
 /** What holds for a family whatever the folder says. */
 export interface FamilyTraits {
@@ -22,6 +30,12 @@ export interface FamilyTraits {
   /** Pixels of the picture in one latent, where the VAE has no configuration. */
   vaeScaleFactor: number
   vaeScaling: number
+  /** Latents on a side of one token of a transformer; sides of pictures are whole tokens. Default 1. */
+  tokenSide?: number
+  /** Latents of the VAE itself on a side of one that its graphs give, which carries them as channels. Default 1. */
+  latentPatch?: number
+  /** Edits draw from noise and look at pictures. Absent: they start from one source. */
+  references?: ReferenceRule
   /** Used when the folder has no scheduler configuration. */
   scheduler: Readonly<Record<string, unknown>>
 }
@@ -74,6 +88,7 @@ const SDXL: FamilyTraits = {
 
 /** Defaults as in diffusers. */
 export const FAMILY_TRAITS: Readonly<Record<PipelineFamily, FamilyTraits>> = {
+  ...TRANSFORMER_TRAITS,
   'stable-diffusion': SD,
   'stable-diffusion-inpaint': { ...SD, components: [...SD.components, 'vae_encoder'], generate: false, needsMask: true },
   'stable-diffusion-xl': SDXL,

@@ -5,7 +5,9 @@ import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
 import type { ModelComponent, ModelDefaults, PipelineFamily, StoredPrecision } from '../pipeline.ts'
 import { assertPrecision } from './assert-precision.ts'
-import { detectFamily, fixedDimension, parseFamily } from './detect-family.ts'
+import { fixedDimension } from './denoiser-inputs.ts'
+import { detectFamily, parseFamily } from './detect-family.ts'
+import { detectTransformerFamily } from './detect-transformer-family.ts'
 import { FAMILY_TRAITS, type FamilyTraits } from './family-traits.ts'
 import type { ComponentName } from './graph-files.ts'
 import { readDefaults } from './model-defaults.ts'
@@ -48,11 +50,16 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     components.push({ name, files: files.map((path) => relative(folder.root, path)), weightBytes: weightBytes(signature) })
   }
   const unet = signatures.get('unet')
-  if (!unet) throw explainNoUnet(path, folder)
-  if (options.dtype) await assertPrecision(options.dtype, folder.root, unet)
+  const transformer = signatures.get('transformer')
+  const denoiser = unet ?? transformer
+  if (!denoiser) throw explainNoDenoiser(path, folder)
+  if (options.dtype) await assertPrecision(options.dtype, folder.root, denoiser)
   const warnings: ImageWarning[] = []
   const latentChannels = findLatentChannels(folder, signatures)
-  const family = detectFamily(unet, latentChannels)
+  const asked = options.modelType === undefined ? undefined : parseFamily(options.modelType)
+  const family = unet
+    ? detectFamily(unet, latentChannels)
+    : detectTransformerFamily({ path, transformer: transformer!, className: folder.index['_class_name'], asked })
   const traits = FAMILY_TRAITS[family]
   assertComplete(path, signatures, traits)
   if (options.modelType) warnings.push(...compareFamilies(options.modelType, family))
@@ -61,8 +68,8 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   const vae = readVaeConfig(folder, traits, latentChannels)
   const sizes = makeSizeRule({
     vaeScaleFactor: vae.scaleFactor,
-    unetLevels: countLevels(folder),
-    fixed: { height: fixedDimension(unet, 'latents', 2), width: fixedDimension(unet, 'latents', 3) },
+    multiple: unet ? 2 ** (countLevels(folder) - 1) : (traits.tokenSide ?? 1),
+    fixed: unet ? { height: fixedDimension(unet, 'latents', 2), width: fixedDimension(unet, 'latents', 3) } : undefined,
     default: preferredSize(folder, vae, traits),
   })
   return {
@@ -88,16 +95,11 @@ function memoryOf(signature: GraphSignature): number {
   return weightBytes(signature) + (signature.initializerBytes.float16 ?? 0)
 }
 
-function explainNoUnet(path: string, { index, graphs }: ModelFolder): DiffgentorError {
-  const className = index['_class_name']
-  if (graphs.has('transformer')) {
-    const name = typeof className === 'string' ? className : 'a transformer pipeline'
-    return new DiffgentorError('unsupported', `The model in ${path} is ${name}; the local engine draws with UNet models only.`)
-  }
+function explainNoDenoiser(path: string, { graphs }: ModelFolder): DiffgentorError {
   const held = [...graphs.keys()].join(', ')
   return new DiffgentorError(
     'model_unreadable',
-    `The model in ${path} has no unet graph; it holds ${held}. Download or export it again.`,
+    `The model in ${path} has neither a unet nor a transformer graph; it holds ${held}. Download or export it again.`,
   )
 }
 
@@ -140,7 +142,7 @@ function countLevels({ configs }: ModelFolder): number {
 }
 
 function preferredSize({ configs, generationConfig }: ModelFolder, vae: VaeConfig, { side }: FamilyTraits) {
-  const sample = configs.get('unet')?.['sample_size']
+  const sample = (configs.get('unet') ?? configs.get('transformer'))?.['sample_size']
   const [height, width] = Array.isArray(sample) ? sample : [sample, sample]
   const pick = (told: unknown, latents: unknown) => {
     if (typeof told === 'number') return told

@@ -7,18 +7,18 @@ const LARGEST = 8192
 export interface SizeLimits {
   /** Pixels in one latent. */
   vaeScaleFactor: number
-  /** Levels of the UNet; each but the first halves the latents. Unknown: 1. */
-  unetLevels: number
+  /** Latents whose multiples the denoiser takes: every level of a UNet but the first halves them, a transformer packs them into tokens. */
+  multiple: number
   /** Latent height and width that the graphs fix. */
-  fixed: { height: number | undefined; width: number | undefined }
+  fixed?: { height: number | undefined; width: number | undefined } | undefined
   default: Size
 }
 
 /** The sizes that a model draws. Exported UNets fail unless every level halves the latents without a rest. */
-export function makeSizeRule({ vaeScaleFactor, unetLevels, fixed, default: preferred }: SizeLimits): SizeRule {
-  const multiple = vaeScaleFactor * 2 ** Math.max(0, unetLevels - 1)
-  const height = fixed.height && fixed.height * vaeScaleFactor
-  const width = fixed.width && fixed.width * vaeScaleFactor
+export function makeSizeRule({ vaeScaleFactor, multiple: latents, fixed, default: preferred }: SizeLimits): SizeRule {
+  const multiple = vaeScaleFactor * latents
+  const height = fixed?.height && fixed.height * vaeScaleFactor
+  const width = fixed?.width && fixed.width * vaeScaleFactor
   const rule: SizeRule = { multiple, min: multiple, max: LARGEST, default: preferred }
   return height && width ? { ...rule, only: [`${width}x${height}`], default: { width, height } } : rule
 }

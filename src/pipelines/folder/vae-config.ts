@@ -21,9 +21,10 @@ export interface VaeConfig {
 export function readVaeConfig({ configs }: ModelFolder, traits: FamilyTraits, latentChannels: number): VaeConfig {
   const config: JsonObject = configs.get('vae_decoder') ?? configs.get('vae_encoder') ?? {}
   const blocks = Array.isArray(config['block_out_channels']) ? config['block_out_channels'].length : undefined
+  const patch = traits.latentPatch ?? 1
   return {
     latentChannels,
-    scaleFactor: blocks === undefined ? traits.vaeScaleFactor : 2 ** (blocks - 1),
+    scaleFactor: blocks === undefined ? traits.vaeScaleFactor : 2 ** (blocks - 1) * patch,
     scaling: readNumber(config['scaling_factor']) ?? traits.vaeScaling,
     shift: readNumber(config['shift_factor']) ?? 0,
     mean: readNumbers(config['latents_mean']),

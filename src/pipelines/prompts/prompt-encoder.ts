@@ -1,7 +1,7 @@
 import type { CallContext, ImageRequest, ImageWarning } from '../../contract/index.ts'
 import { loadTokenizer, type TextTokenizer } from '../../tokenizers/index.ts'
 import type { AdapterPlan } from '../adapter-plan.ts'
-import { fixedDimension } from '../folder/detect-family.ts'
+import { fixedDimension } from '../folder/denoiser-inputs.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { ModelFacts } from '../folder/inspect-model.ts'
 import { tokenizerFolder } from '../folder/model-folder.ts'

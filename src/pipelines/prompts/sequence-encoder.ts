@@ -1,0 +1,81 @@
+import type { CallContext, ImageWarning } from '../../contract/index.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { loadSequenceTokenizer, type PaddedSequence, type SequenceTokenizer } from '../../tokenizers/index.ts'
+import type { ComponentName } from '../folder/graph-files.ts'
+import type { ModelFacts } from '../folder/inspect-model.ts'
+import { tokenizerFolder } from '../folder/model-folder.ts'
+import type { GraphStore } from '../graphs/graph-store.ts'
+import { SequenceGraph } from '../graphs/sequence-graph.ts'
+import { EmbeddingCache } from './embedding-cache.ts'
+
+const CACHE_BYTES = 256 * 1024 * 1024
+
+/** One text for a T5, UMT5, Qwen or Gemma encoder, templates filled in. */
+export interface SequenceToEncode {
+  encoder: ComponentName
+  text: string
+  /** Tokens at most, special ones included; what goes beyond is cut and told. */
+  maxLength: number
+  /** Pad to `maxLength`; else the encoder sees the text's own tokens only. */
+  padded: boolean
+  /** The request's field that the text comes from, for warnings. */
+  field: string
+}
+
+export interface SequenceContext {
+  context: CallContext
+  warn: (warning: ImageWarning) => void
+}
+
+/** States [1, tokens, width] with the ids and the mask that they were made from. */
+export interface EncodedSequence extends PaddedSequence {
+  states: Tensor
+}
+
+/** Turns prompts into states of encoders without CLIP's framing. Encodings are kept, so each distinct prompt is computed once. */
+export class SequenceEncoder {
+  readonly #facts: ModelFacts
+  readonly #store: GraphStore
+  readonly #cache = new EmbeddingCache(CACHE_BYTES)
+  readonly #tokenizers = new Map<ComponentName, Promise<SequenceTokenizer>>()
+
+  constructor(facts: ModelFacts, store: GraphStore) {
+    this.#facts = facts
+    this.#store = store
+  }
+
+  async encode(item: SequenceToEncode, { context, warn }: SequenceContext): Promise<EncodedSequence> {
+    const { encoder, text, maxLength, padded, field } = item
+    const tokenizer = await this.tokenizer(encoder)
+    const { ids, cutText } = tokenizer.encode(text, maxLength)
+    if (cutText) warn(cutWarning(field, maxLength, cutText))
+    const sequence = tokenizer.pad(ids, padded ? maxLength : ids.length)
+    const { states } = await this.#cache.get([encoder, ...sequence.ids].join(), async () => {
+      const graph = await this.load(encoder, context)
+      return { states: await graph.encode(sequence), pooled: undefined }
+    })
+    return { ...sequence, states }
+  }
+
+  /** Loads an encoder's graph. */
+  async load(encoder: ComponentName, context: CallContext): Promise<SequenceGraph> {
+    return await this.#store.get({
+      signature: this.#facts.signatures.get(encoder)!,
+      name: encoder,
+      stage: 'text',
+      wrap: (session) => new SequenceGraph(session),
+      context,
+    })
+  }
+
+  /** The tokenizer that belongs to an encoder. */
+  async tokenizer(encoder: ComponentName): Promise<SequenceTokenizer> {
+    const loading = this.#tokenizers.get(encoder) ?? loadSequenceTokenizer(tokenizerFolder(this.#facts.folder, encoder))
+    this.#tokenizers.set(encoder, loading)
+    return await loading
+  }
+}
+
+function cutWarning(field: string, length: number, cutText: string): ImageWarning {
+  return { kind: 'adjusted', field, detail: `The text encoder reads ${length} tokens; left out: "${cutText}".` }
+}
