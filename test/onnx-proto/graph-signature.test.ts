@@ -6,6 +6,7 @@ import { readGraphSignature } from '../../src/onnx-proto/graph-signature.ts'
 import { OnnxModel } from '../../src/onnx-proto/onnx-model.ts'
 import { OnnxNode } from '../../src/onnx-proto/onnx-node.ts'
 import { OnnxTensor } from '../../src/onnx-proto/onnx-tensor.ts'
+import { ProtoMessage } from '../../src/onnx-proto/proto-message.ts'
 import { whyNotRunnable } from '../../src/onnx-proto/runnable.ts'
 import { fixturePath } from '../support/fixtures.ts'
 
@@ -66,6 +67,35 @@ describe('the signature of a model file', () => {
     expect(signature.operators.get('acme')).toEqual(new Set(['FancyNorm']))
   })
 })
+
+describe('graphs inside graphs', () => {
+  it('count among the operators', async () => {
+    const { operators } = await readGraphSignature(await save(nest(2)))
+    expect([...operators.get('')!]).toEqual(['If', 'Identity'])
+  })
+
+  it('are refused when nested without end', async () => {
+    const file = await save(nest(200))
+    await expect(readGraphSignature(file)).rejects.toMatchObject({ code: 'model_unreadable' })
+  })
+})
+
+/** An Identity inside so many If nodes. */
+function nest(depth: number): OnnxModel {
+  let node = OnnxNode.create({ name: 'inner', opType: 'Identity', inputs: ['x'], outputs: ['y'] })
+  for (let level = 0; level < depth; level++) {
+    const graph = new ProtoMessage()
+    graph.setMessages(1, [node.message])
+    const attribute = new ProtoMessage()
+    attribute.setText(1, 'then_branch')
+    attribute.setMessages(6, [graph])
+    node = OnnxNode.create({ name: 'outer', opType: 'If', inputs: ['condition'], outputs: ['y'] })
+    node.message.setMessages(5, [attribute])
+  }
+  const model = OnnxModel.create()
+  model.nodes.push(node)
+  return model
+}
 
 describe('a file that is not a whole model', () => {
   it.each([

@@ -1,4 +1,4 @@
-import type { OnnxModel } from '../../onnx-proto/onnx-model.ts'
+import type { OnnxModel, ValueSignature } from '../../onnx-proto/onnx-model.ts'
 import type { OnnxNode } from '../../onnx-proto/onnx-node.ts'
 
 /** The output that carries the text state with this many layers left out at the end, normalized like the last one. */
@@ -6,11 +6,12 @@ export function clipSkipOutput(skipped: number): string {
   return `last_hidden_state.skip.${skipped}`
 }
 
-const LAST_STATE = 'last_hidden_state'
+/** Names under which exporters give the last state, best first. */
+const LAST_STATES = ['last_hidden_state', 'hidden_states', 'output', 'out']
 
 /** How many layers of a text encoder can be left out; 0 when its layers cannot be told apart. */
 export function countSkippableLayers(model: OnnxModel): number {
-  const isKnown = model.outputs.some(({ name }) => name === LAST_STATE) && finalState(model) !== undefined
+  const isKnown = lastState(model) !== undefined && finalState(model) !== undefined
   return isKnown ? Math.max(0, layerInputs(model).length - 1) : 0
 }
 
@@ -19,14 +20,14 @@ export function countSkippableLayers(model: OnnxModel): number {
  * norm. The cost is a norm each, so one loaded graph serves every `clipSkip`. For encoders with skippable layers only.
  */
 export function addClipSkipOutputs(model: OnnxModel): void {
-  const last = model.outputs.find(({ name }) => name === LAST_STATE)!
+  const last = lastState(model)!
   const states = layerInputs(model)
   const end = finalState(model)!
-  const norm = nodesBetween(model, end, LAST_STATE)
+  const norm = nodesBetween(model, end, last.name)
   for (let skipped = 1; skipped < states.length; skipped++) {
     const output = clipSkipOutput(skipped)
-    const rename = (name: string) => (name === end ? states[states.length - skipped]! : name === LAST_STATE ? output : name)
-    const inner = new Set(norm.flatMap((node) => node.outputs).filter((name) => name !== LAST_STATE))
+    const rename = (name: string) => (name === end ? states[states.length - skipped]! : name === last.name ? output : name)
+    const inner = new Set(norm.flatMap((node) => node.outputs).filter((name) => name !== last.name))
     const renameAll = (names: readonly string[]) =>
       names.map((name) => (inner.has(name) ? `${name}/skip_${skipped}` : rename(name)))
     model.nodes.push(
@@ -34,6 +35,11 @@ export function addClipSkipOutputs(model: OnnxModel): void {
     )
     model.addOutput({ ...last, name: output })
   }
+}
+
+function lastState(model: OnnxModel): ValueSignature | undefined {
+  const { outputs } = model
+  return LAST_STATES.map((name) => outputs.find((output) => output.name === name)).find((output) => output !== undefined)
 }
 
 /** The state that enters each layer, in order: what the first norm of layer i reads. */
