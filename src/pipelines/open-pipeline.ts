@@ -1,7 +1,7 @@
 import { providersByName, providersForDevice, type SessionOptions } from '../onnx-runtime/index.ts'
-import { withFusedAttention } from './adapters/graph-changes.ts'
 import { DiffusionPipeline } from './diffusion-pipeline.ts'
 import { GraphStore } from './graphs/graph-store.ts'
+import { openOnCpu } from './graphs/open-on-cpu.ts'
 import { openModel } from './open-model.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
 
@@ -13,7 +13,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const store = new GraphStore({
     session,
     offload: cpuOffload,
-    resolve: isCpu ? async (file, session) => ({ source: await withFusedAttention(file), session }) : undefined,
+    openStored: isCpu ? openOnCpu(options) : undefined,
   })
   const open = (folder: string, type?: string) =>
     openModel({ folder, modelType: type, dtype, device: isCpu ? 'cpu' : 'gpu', store, cacheFolder, vaeTiling })

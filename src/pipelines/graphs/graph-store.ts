@@ -1,6 +1,6 @@
 import type { CallContext } from '../../contract/index.ts'
 import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
-import { type GraphSource, OnnxSession, type SessionOptions } from '../../onnx-runtime/index.ts'
+import { OnnxSession, type SessionOptions } from '../../onnx-runtime/index.ts'
 import type { GraphVariant } from './graph-variant.ts'
 
 /** Graphs that work together in one phase; with `offload`, the others leave memory when a phase begins. */
@@ -10,8 +10,8 @@ export interface GraphStoreOptions {
   session: SessionOptions
   /** Keep only the graphs of the current stage. */
   offload: boolean
-  /** Turns a stored graph into what is loaded, such as an optimized copy. */
-  resolve?: ((file: string, session: SessionOptions) => Promise<{ source: GraphSource; session: SessionOptions }>) | undefined
+  /** Opens a graph as it is stored. Default: as it is. */
+  openStored?: ((signature: GraphSignature, session: SessionOptions) => Promise<OnnxSession>) | undefined
 }
 
 export interface GraphRequest<Graph> {
@@ -98,11 +98,10 @@ export class GraphStore implements AsyncDisposable {
 
   async #openSession(signature: GraphSignature, variant: GraphVariant | undefined): Promise<OnnxSession> {
     const { file } = signature
-    const { resolve } = this.#options
+    const { openStored } = this.#options
     const session = { ...this.#options.session, dequantizeWeights: hasOnlyWeightsQuantized(signature) }
     if (variant) return await OnnxSession.open(await variant.build(file), session)
-    const resolved = resolve ? await resolve(file, session) : { source: file, session }
-    return await OnnxSession.open(resolved.source, resolved.session)
+    return openStored ? await openStored(signature, session) : await OnnxSession.open(file, session)
   }
 
   async #releaseOthers(stage: GraphStage): Promise<void> {

@@ -1,0 +1,46 @@
+import { mkdtemp, readdir, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openOptimizedCopy } from '../../src/onnx-runtime/index.ts'
+import { fixturePath } from '../support/fixtures.ts'
+
+const graph = fixturePath('models/sd15-tiny/vae_decoder/model.onnx')
+const latents = { data: Float32Array.from({ length: 64 * 4 }, (_, i) => Math.sin(i)), shape: [1, 4, 8, 8] }
+
+async function decode(folder: string, onSource: () => void = () => {}) {
+  const source = async () => {
+    onSource()
+    return graph
+  }
+  await using session = await openOptimizedCopy({ folder, identity: 'decoder', source, session: {} })
+  return (await session.run({ latent_sample: latents }, ['sample']))['sample']!
+}
+
+describe('an optimized copy', () => {
+  it('is made once and gives the same numbers', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'copies-'))
+    let made = 0
+    const count = () => {
+      made++
+    }
+    const first = await decode(folder, count)
+    const second = await decode(folder, count)
+    expect(made).toBe(1)
+    expect(second).toEqual(first)
+  })
+
+  it('that is torn is made anew', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'copies-'))
+    const first = await decode(folder)
+    const [copy] = await readdir(join(folder, 'optimized-graphs'))
+    await truncate(join(folder, 'optimized-graphs', copy!, 'model.onnx'), 100)
+    expect(await decode(folder)).toEqual(first)
+  })
+
+  it('is done without where it cannot be written', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'copies-')), 'no-folder')
+    await writeFile(file, '')
+    expect((await decode(file)).shape).toEqual([1, 3, 64, 64])
+  })
+})
