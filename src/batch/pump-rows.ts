@@ -37,16 +37,27 @@ export class RowPump {
     const from = claimsNames ? 0 : states.nextToDo(0)
     if (from === undefined) return
     const wants = claimsNames ? undefined : (position: number) => states.isToDo(position)
-    for await (const row of dataset.rows({ from, wants })) {
-      if (run.control.draining.aborted) break
-      if (row.position >= states.size) break
+    try {
+      await this.#takeUp(dataset.rows({ from, wants }), claimsNames)
+    } catch (thrown) {
+      run.control.end(toDiffgentorError(thrown))
+      throw thrown
+    } finally {
+      await inFlight.empty()
+    }
+    if (this.#fault) throw this.#fault
+  }
+
+  async #takeUp(rows: AsyncIterable<Row>, claimsNames: boolean): Promise<void> {
+    const { run, inFlight } = this.#parts
+    const { states } = run.ledger
+    for await (const row of rows) {
+      if (run.control.draining.aborted || row.position >= states.size) return
       const plan = this.#plan(row, claimsNames)
       if (!states.isToDo(row.position)) continue
       states.take(row.position)
       await inFlight.start(() => this.#workSafely(row, plan))
     }
-    await inFlight.empty()
-    if (this.#fault) throw this.#fault
   }
 
   /** Plans a row and claims its names; an error is the row's own. */

@@ -1,4 +1,5 @@
-import { createFetcher } from '../fetching/fetcher.ts'
+import type { BatchSettings } from '../config/settings.ts'
+import type { Fetcher } from '../fetching/fetcher.ts'
 import { FolderSink } from '../sinks/folder-sink.ts'
 import type { BatchEvent } from './batch-events.ts'
 import type { BatchOptions } from './batch-options.ts'
@@ -23,7 +24,6 @@ export function startRun(
   const { backend, settings, dataset, kind, clock = SYSTEM_CLOCK, drain, signal } = options
   const control = new RunControl({ drain, signal, clock })
   const counts = planRows(ledger.states, check.isSelected, settings, backend.capabilities.paid)
-  const fetcher = createFetcher({ cacheFolder: settings.imageCacheDir, allowPrivate: settings.allowPrivateUrls })
   options.gate?.begin?.(ledger.spentUsd)
   const run: BatchRun = {
     backend,
@@ -31,7 +31,7 @@ export function startRun(
     version: options.version,
     ledger,
     sink: new FolderSink(files.folder, lock.runId),
-    sources: makeSourceLoader({ kind, settings, backend, folder: dataset.folder, fetcher }),
+    sources: makeSourceLoader({ kind, settings, backend, folder: dataset.folder, fetcher: openFetcher(settings) }),
     policy: choosePolicy(backend, settings),
     slots: new DrawSlots(chooseConcurrency(options)),
     guard: makeGuard(options, control, emit),
@@ -49,6 +49,21 @@ export function startRun(
   for (const message of notices) emit({ type: 'notice', message })
   for (const { detail } of backend.openingWarnings ?? []) run.warn(detail)
   return run
+}
+
+/** Loads the code that fetches with the first address: most runs have none. */
+function openFetcher({ imageCacheDir, allowPrivateUrls }: BatchSettings): Fetcher {
+  let opened: Promise<Fetcher> | undefined
+  const open = async () => {
+    const { createFetcher } = await import('../fetching/fetcher.ts')
+    return createFetcher({ cacheFolder: imageCacheDir, allowPrivate: allowPrivateUrls })
+  }
+  return {
+    fetchPicture: async (url, signal) => {
+      opened ??= open()
+      return await (await opened).fetchPicture(url, signal)
+    },
+  }
 }
 
 /** Local workers hold `batch_size` rows each, so that one never waits for the next; hosted models have as many requests in flight as allowed. */
