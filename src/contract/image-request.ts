@@ -59,9 +59,9 @@ export interface DiffusionOptions {
   clipSkip?: number | undefined
   /** Prompt of the second text encoder. Default: the prompt. */
   prompt2?: string | undefined
-  /** Prompt of the third text encoder (SD3's T5). Default: the prompt. */
+  /** Prompt of the third text encoder (SD3's T5). Default, also when empty: the prompt. */
   prompt3?: string | undefined
-  /** Negative prompts of the second and third text encoder. Default: the negative prompt. */
+  /** Negative prompts of the second and third text encoder. Default, also when empty: the negative prompt. */
   negativePrompt2?: string | undefined
   negativePrompt3?: string | undefined
   /** Bring the picture that FLUX Kontext looks at to the nearest size that it was trained on. Default true. */

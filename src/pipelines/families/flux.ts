@@ -69,10 +69,10 @@ async function guideFlux(model: OpenModel, job: DrawingJob, imageIds: Tensor): P
     imageIds,
     ...(takesGuidance(model) ? { guidance: { data: [job.guidanceScale], shape: [1] } } : {}),
   }
-  const texts = { clip: prompt, t5: diffusion.prompt2 ?? prompt }
+  const texts = { clip: prompt, t5: diffusion.prompt2 || prompt }
   const positive = { feeds: { ...(await encodeFluxTexts(model, job, texts, 'prompt')), ...same } }
   if (trueCfgScale <= 1 || negativePrompt === undefined) return withoutGuidance(positive)
-  const against = { clip: negativePrompt, t5: diffusion.negativePrompt2 ?? negativePrompt }
+  const against = { clip: negativePrompt, t5: diffusion.negativePrompt2 || negativePrompt }
   const negative = { feeds: { ...(await encodeFluxTexts(model, job, against, 'negative_prompt')), ...same } }
   return classifierFreeGuidance(negative, positive, trueCfgScale)
 }

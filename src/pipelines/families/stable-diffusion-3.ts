@@ -14,14 +14,15 @@ const USUAL_TEXT_LENGTH = 256
 /** Stable Diffusion 3 and 3.5 (arXiv 2403.03206): two CLIP encoders, T5 where the folder has it. */
 export const prepareStableDiffusion3: PrepareRequest = async (model, job) => {
   const { prompt, negativePrompt = '', diffusion = {} } = job.request
+  // As in diffusers, an empty text of a further encoder is none.
   const encode = (texts: Texts, field: string) => encodeTexts(model, job, texts, field)
   const positive = {
-    feeds: await encode([prompt, diffusion.prompt2 ?? prompt, diffusion.prompt3 ?? prompt], 'prompt'),
+    feeds: await encode([prompt, diffusion.prompt2 || prompt, diffusion.prompt3 || prompt], 'prompt'),
   }
   const negativeTexts: Texts = [
     negativePrompt,
-    diffusion.negativePrompt2 ?? negativePrompt,
-    diffusion.negativePrompt3 ?? negativePrompt,
+    diffusion.negativePrompt2 || negativePrompt,
+    diffusion.negativePrompt3 || negativePrompt,
   ]
   const guidance =
     job.guidanceScale > 1
