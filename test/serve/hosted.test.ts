@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { ServeSettings } from '../../src/config/settings.ts'
 import { type FakeUpstream, type Reply, startUpstream } from '../backends/support/fake-upstream.ts'
 import { errorReply, picturesReply } from '../backends/support/openai-upstream.ts'
 import { makePng } from './pictures.ts'
@@ -9,10 +10,11 @@ const KEY = 'test-key-0123456789'
 async function startOver(
   backend: 'openai' | 'google_genai',
   replies: Reply[],
+  more: Partial<ServeSettings> = {},
 ): Promise<{ server: TestServer; upstream: FakeUpstream }> {
   const upstream = await startUpstream((_, place) => replies[Math.min(place, replies.length - 1)]!)
   onTestFinished(() => upstream[Symbol.asyncDispose]())
-  const shared = { backend, apiMaxRetries: 0 }
+  const shared = { backend, apiMaxRetries: 0, ...more }
   const settings =
     backend === 'openai'
       ? { ...shared, modelName: ['gpt-image-1'], openaiBaseUrl: `${upstream.url}/v1`, openaiApiKey: KEY }
@@ -105,10 +107,13 @@ describe('hosted models behind the server', () => {
     expect(upstream.requests).toHaveLength(1)
   })
 
-  it('tells an answer that never came, once', async () => {
-    const { server, upstream } = await startOver('openai', ['tear'])
+  it.each<[string, Reply, number]>([
+    ['broke off', 'tear', 502],
+    ['never came', 'hang', 504],
+  ])('tells an answer that %s, and asks once', async (_, reply, status) => {
+    const { server, upstream } = await startOver('openai', [reply], { timeout: 0.3 })
     const response = await generate(server, { prompt: 'x' })
-    expect([502, 504]).toContain(response.status)
+    expect(response.status).toBe(status)
     expect(response.headers.get('x-should-retry')).toBe('false')
     expect(upstream.requests).toHaveLength(1)
   })

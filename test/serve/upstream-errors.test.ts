@@ -8,7 +8,7 @@ describe('failures of hosted models', () => {
     ['upstream_authentication', 502, 'upstream_auth_error', 'false'],
     ['upstream_rate_limit', 429, 'rate_limit_exceeded', null],
     ['upstream_quota', 429, 'insufficient_quota', 'false'],
-    ['upstream_ambiguous', 504, 'upstream_ambiguous', 'false'],
+    ['upstream_ambiguous', 502, 'upstream_ambiguous', 'false'],
     ['upstream_unreachable', 502, 'upstream_unreachable', null],
     ['out_of_memory', 500, 'out_of_memory', 'false'],
     ['worker_crashed', 500, 'worker_crashed', null],

@@ -64,7 +64,7 @@ const LONGEST_RETRY_AFTER = 120
 /** Puts an error into the words, status and headers of the wire. */
 export function describeProblem(error: DiffgentorError, validationStatus: 400 | 422 = 422): Problem {
   const wire = WIRE[error.code] ?? {}
-  const status = error.code === 'invalid_field' ? validationStatus : error.traits.httpStatus
+  const status = chooseStatus(error, validationStatus)
   const faults = error.cause instanceof z.ZodError ? listFaults(error.cause) : undefined
   const message = withoutPaths(error.message)
   return {
@@ -77,6 +77,17 @@ export function describeProblem(error: DiffgentorError, validationStatus: 400 | 
     detail: faults ?? message,
     headers: retryHeaders(error, status),
   }
+}
+
+function chooseStatus(error: DiffgentorError, validationStatus: 400 | 422): number {
+  if (error.code === 'invalid_field') return validationStatus
+  // An upstream that broke off is a bad gateway; one that was silent for too long is a gateway time-out.
+  if (error.code === 'upstream_ambiguous') return isTimeout(error.cause) ? 504 : 502
+  return error.traits.httpStatus
+}
+
+function isTimeout(cause: unknown): boolean {
+  return cause instanceof Error && `${cause.name} ${cause.constructor.name}`.includes('Timeout')
 }
 
 function retryHeaders(error: DiffgentorError, status: number): Record<string, string> {
