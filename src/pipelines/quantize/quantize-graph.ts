@@ -36,19 +36,32 @@ export async function quantizeGraph(source: string, target: string, kind: Quanti
   const model = await OnnxModel.read(source)
   await checkExternalData(dirname(source), describeGraph(model, source))
   const bytesBefore = sumBytes(model)
-  const originals = new Map(model.initializers)
-  let quantized = 0
-  for (const [index, node] of model.nodes.entries()) {
-    const weight = originals.get(node.inputs[1] ?? '')
-    if (node.opType !== 'MatMul' || weight === undefined || !isWorthwhile(weight) || KEPT.test(node.name)) continue
+  const layers = findLayers(model)
+  for (const [node, weight] of layers) {
     const matrix = await readMatrix(model, weight)
-    model.nodes[index] = kind === 'int8-matmul' ? toInt8(model, node, matrix) : toInt4(model, node, matrix)
-    quantized++
+    const replaced = kind === 'int8-matmul' ? toInt8(model, node, matrix) : toInt4(model, node, matrix)
+    model.nodes[model.nodes.indexOf(node)] = replaced
   }
   dropUnread(model)
   model.importOpset('com.microsoft', 1)
   await writeWithData(model, target)
-  return { quantized, bytesBefore, bytesAfter: sumBytes(model) }
+  return { quantized: layers.size, bytesBefore, bytesAfter: sumBytes(model) }
+}
+
+/** How many matrix products of a stored graph can be quantized. */
+export async function countQuantizable(file: string): Promise<number> {
+  return findLayers(await OnnxModel.read(file)).size
+}
+
+/** Matrix products by a stored float32 weight. */
+function findLayers(model: OnnxModel): Map<OnnxNode, OnnxTensor> {
+  const layers = new Map<OnnxNode, OnnxTensor>()
+  for (const node of model.nodes) {
+    const weight = model.initializers.get(node.inputs[1] ?? '')
+    if (node.opType === 'MatMul' && weight !== undefined && isWorthwhile(weight) && !KEPT.test(node.name))
+      layers.set(node, weight)
+  }
+  return layers
 }
 
 function isWorthwhile({ dtype, dims }: OnnxTensor): boolean {

@@ -5,7 +5,7 @@ import { readGraphSignature } from '../../onnx-proto/graph-signature.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import { readModelFolder } from '../folder/model-folder.ts'
 import { compareGraphs } from './compare-graphs.ts'
-import { type QuantizationKind, type QuantizedGraph, quantizeGraph } from './quantize-graph.ts'
+import { countQuantizable, type QuantizationKind, type QuantizedGraph, quantizeGraph } from './quantize-graph.ts'
 
 export interface QuantizeOptions {
   /** The model folder; it stays as it is. */
@@ -32,6 +32,13 @@ export async function quantizeModel({ folder, target, kind, onComponent }: Quant
   await assertEmpty(target)
   const { root, graphs } = await readModelFolder(folder)
   const chosen = [...graphs].filter(([name]) => QUANTIZED.includes(name))
+  const counts = await Promise.all(chosen.map(([, file]) => countQuantizable(file)))
+  if (counts.every((count) => count === 0)) {
+    throw new DiffgentorError(
+      'unsupported',
+      `The model in ${folder} has no linear layers with float32 weights of a size worth quantizing; use a float32 export.`,
+    )
+  }
   const replaced = new Set<string>()
   for (const [, file] of chosen) for (const path of await filesOf(file)) replaced.add(path)
   await copyRest(root, target, replaced)
