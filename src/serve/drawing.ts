@@ -58,13 +58,16 @@ export interface DrawContext {
 
 export interface StartedDrawing {
   ticket: Ticket<ImageResult>
+  /** One for each picture; absent: the backend draws its own. */
+  seeds: readonly number[] | undefined
   drawing: Promise<Drawing>
 }
 
 /** Puts an order into the queue. Throws at once when the queue is full; everything later rejects `drawing`. */
 export function startDrawing(services: Services, order: DrawOrder, context: DrawContext): StartedDrawing {
   const { model } = order
-  const request: ImageRequest = { ...order.request, seeds: chooseSeeds(order) }
+  const seeds = chooseSeeds(order)
+  const request: ImageRequest = { ...order.request, seeds }
   const deadline = new Deadline(services.settings.requestTimeout, context.signal)
   const ticket = services.queue.submit({
     model: model.id,
@@ -82,7 +85,7 @@ export function startDrawing(services: Services, order: DrawOrder, context: Draw
   })
   // Encoding happens outside the queue, so that the next request is drawn meanwhile.
   const drawing = ticket.result.then((result) => encodeResult(order, request, result))
-  return { ticket, drawing: deadline.guard(drawing) }
+  return { ticket, seeds, drawing: deadline.guard(drawing) }
 }
 
 function chooseSeeds({ seed, request, model }: DrawOrder): number[] | undefined {

@@ -23,6 +23,9 @@ interface Slot extends ServedModel {
   idleTimer: NodeJS.Timeout | undefined
 }
 
+/** Further names are answered silently. */
+const MAX_OTHER_NAMES = 100
+
 /** What the server can be asked for. */
 export type ServeMode = 't2i' | 'edit' | 'both'
 
@@ -37,6 +40,9 @@ export class ModelPool {
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined
   /** Called when a model is unloaded for want of work. */
   onUnload: (model: ServedModel) => void = () => undefined
+  /** Called once for each name that is not a model's and was answered all the same. */
+  onOtherName: (name: string) => void = () => undefined
+  readonly #otherNames = new Set<string>()
 
   constructor(settings: ServeSettings, registry: BackendRegistry) {
     this.#settings = settings
@@ -82,7 +88,10 @@ export class ModelPool {
     if (name === undefined) return first
     const found = this.#slots.find((slot) => isNamed(slot, name))
     if (found) return found
-    if (!this.#settings.strictModel && this.#slots.length === 1) return first
+    if (!this.#settings.strictModel && this.#slots.length === 1) {
+      this.#noteOtherName(name)
+      return first
+    }
     throw new DiffgentorError('model_not_found', `The model '${name}' does not exist`, { field: 'model' })
   }
 
@@ -147,6 +156,12 @@ export class ModelPool {
     const [first] = this.#slots
     if (first && this.isReady) return first
     throw new DiffgentorError('not_ready', 'Model not loaded. Server may still be initializing.', { retryAfterMs: 5000 })
+  }
+
+  #noteOtherName(name: string): void {
+    if (this.#otherNames.has(name) || this.#otherNames.size >= MAX_OTHER_NAMES) return
+    this.#otherNames.add(name)
+    this.onOtherName(name)
   }
 
   #scheduleUnload(slot: Slot): void {

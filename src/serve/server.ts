@@ -77,6 +77,8 @@ async function createServices(
   const maxImage = settings.maxImage * MEGABYTE
   const models = new ModelPool(settings, registry)
   models.onUnload = (model) => log.info({ model: model.id }, 'model unloaded')
+  models.onOtherName = (name) =>
+    log.warn({ model: name.slice(0, 200) }, 'a model was named that is not served; the only one answers')
   const queue = new RunQueue({ maxConcurrent: settings.maxConcurrent, maxQueue: settings.maxQueue })
   return {
     settings,

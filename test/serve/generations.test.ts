@@ -127,6 +127,8 @@ describe('POST /v1/images/generations', () => {
     for (const model of ['fake-1', 'acme/fake-1', 'gpt-image-1']) {
       expect((await generate(server, { prompt: 'x', model })).status).toBe(200)
     }
+    const warnings = server.logLines.filter((line) => line.level === 40)
+    expect(warnings.map((line) => line.model)).toEqual(['gpt-image-1'])
     const strict = await startTestServer({ settings: { strictModel: true } })
     const refused = await generate(strict, { prompt: 'x', model: 'nope' })
     expect(refused.status).toBe(404)

@@ -7,6 +7,7 @@ describe('streaming', () => {
     const server = await startTestServer()
     const response = await generate(server, { prompt: 'x', stream: true, partial_images: 2, seed: 5 })
     expect(response.headers.get('content-type')).toContain('text/event-stream')
+    expect(response.headers.get('x-seed')).toBe('5')
     const events = await readEvents(response)
     expect(events.map(({ event }) => event)).toEqual([
       'image_generation.partial_image',

@@ -5,6 +5,11 @@ export function warningTexts({ warnings }: Pick<Drawing, 'warnings'>): string[] 
   return warnings.map((warning) => warning.detail)
 }
 
+/** The seeds of a drawing that is only begun, for the head of a stream. */
+export function seedHeaders(seeds: readonly number[] | undefined): Record<string, string> {
+  return seeds ? { 'x-seed': seeds.join(',') } : {}
+}
+
 /** Headers that every answer with pictures carries: the seeds, and what could not be honoured. */
 export function drawingHeaders(drawing: Drawing): Record<string, string> {
   const headers: Record<string, string> = {}

@@ -7,7 +7,7 @@ import { EventChannel } from '../../http/event-channel.ts'
 import { eventStreamAnswer, type ServerEvent } from '../../http/event-stream.ts'
 import { Base64Bytes } from '../../http/json-answer.ts'
 import { describeProblem } from '../../http/problem.ts'
-import { warningTexts } from '../../requests/drawing-headers.ts'
+import { seedHeaders, warningTexts } from '../../requests/drawing-headers.ts'
 import { formatSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
 import { type DrawnFacts, describeDrawing } from './images-answer.ts'
@@ -30,7 +30,7 @@ export function streamImages(services: Services, order: DrawOrder, signal: Abort
   }
   const started = startDrawing(services, order, context)
   void follow(services, started, previews, channel, options)
-  return eventStreamAnswer(channel)
+  return eventStreamAnswer(channel, seedHeaders(started.seeds))
 }
 
 async function follow(

@@ -8,7 +8,7 @@ import { readJsonFields } from '../../http/json-body.ts'
 import { describeProblem, type Problem, v1ErrorBody } from '../../http/problem.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { ServerContext } from '../../http/server-env.ts'
-import { drawingHeaders, warningTexts } from '../../requests/drawing-headers.ts'
+import { drawingHeaders, seedHeaders, warningTexts } from '../../requests/drawing-headers.ts'
 import { parseFields } from '../../requests/wire-fields.ts'
 import type { Services } from '../../services.ts'
 import { CHAT_ANSWER, CHAT_FIELDS } from './chat-fields.ts'
@@ -54,8 +54,8 @@ async function answerChat(services: Services, c: ServerContext): Promise<Respons
     created: Math.floor(Date.now() / 1000),
     model: fields.model ?? order.model.id,
   }
-  const { drawing } = startDrawing(services, order, { signal })
-  if (fields.stream) return eventStreamAnswer(tellChat(services, head, drawing))
+  const { drawing, seeds } = startDrawing(services, order, { signal })
+  if (fields.stream) return eventStreamAnswer(tellChat(services, head, drawing), seedHeaders(seeds))
   const finished = await drawing
   const promptTokens = prompt.split(/\s+/).length
   const body = {
