@@ -10,6 +10,7 @@ import { createApp } from './app.ts'
 import { Closing } from './closing.ts'
 import { chooseFamilies } from './families/index.ts'
 import { CallerLimits } from './http/caller-limits.ts'
+import { openFieldLog } from './http/field-log.ts'
 import { KeyRing } from './http/keys.ts'
 import { WebGuard } from './http/web-guard.ts'
 import { ImageStore } from './image-store.ts'
@@ -88,6 +89,7 @@ async function createServices(
     fetcher: fetcher ?? createFetcher({ allowPrivate: settings.allowPrivateUrls, maxBytes: maxImage }),
     metrics: new ServerMetrics(queue, models),
     log,
+    fieldLog: await openFieldLog(settings.debug, log),
     limits: { maxBody: settings.maxBody * MEGABYTE, maxImage },
     closing: new Closing(),
     startedAt: Math.floor(Date.now() / 1000),

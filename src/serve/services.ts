@@ -18,6 +18,8 @@ export interface Services {
   readonly fetcher: Fetcher
   readonly metrics: ServerMetrics
   readonly log: Logger
+  /** Takes the fields of every request, for debugging. */
+  readonly fieldLog: Logger | undefined
   readonly limits: BodyLimits
   readonly closing: Closing
   /** Unix seconds. */

@@ -146,4 +146,13 @@ describe('messages', () => {
     await generate(open, { prompt: 'my private apple' })
     await expect.poll(() => open.logLines[0]?.prompt).toBe('my private apple')
   })
+
+  it('hold the fields of requests where debugging asks for them', async () => {
+    const server = await startTestServer({ settings: { debug: '1' } })
+    await generate(server, { prompt: 'x', negative_prompt: 'y'.repeat(1000) })
+    await expect.poll(() => server.logLines.find((line) => line.msg === 'fields')).toBeDefined()
+    const { fields } = server.logLines.find((line) => line.msg === 'fields') as { fields: Record<string, string> }
+    expect(fields.prompt).toBe('x')
+    expect(fields.negative_prompt).toMatch(/^y{500}… \(1000\)$/)
+  })
 })

@@ -73,6 +73,12 @@ export const serveSettings = {
   }),
   warmup: flag({ ...serve, default: false, describe: 'Load the model and draw once at the start' }),
   log_prompts: flag({ ...serve, default: false, describe: 'Write prompts into the log' }),
+  debug: text({
+    ...serve,
+    flag: false,
+    variables: ['DG_DEBUG_SERVE'],
+    describe: 'Log the fields of every request, prompts included: 1 into the log, else into the file named',
+  }),
   metrics_public: flag({ ...serve, default: false, describe: '/metrics needs no key' }),
   lora_dir: text({ ...serve, placeholder: 'FOLDER', describe: 'Folder from which callers may name LoRA files' }),
   families: list({

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Services } from '../services.ts'
+import { summarizeFields } from './field-log.ts'
 import type { ServerContext } from './server-env.ts'
 
 /** The caller's own id when it is harmless, else a new one. */
@@ -13,6 +14,10 @@ export function logAccess(services: Services, c: ServerContext, seconds: number)
   const { method } = c.req
   const { status } = c.res
   const route = c.get('route')?.path ?? 'unmatched'
+  const fields = c.get('fields')
+  if (services.fieldLog && fields) {
+    services.fieldLog.info({ request_id: c.get('requestId'), route, fields: summarizeFields(fields) }, 'fields')
+  }
   services.metrics.countRequest(method, route, status, seconds)
   services.log.info(
     {

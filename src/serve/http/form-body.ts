@@ -59,6 +59,7 @@ export async function readForm(c: ServerContext, limits: BodyLimits): Promise<Fo
     if (thrown instanceof DiffgentorError) throw thrown
     throw new DiffgentorError('invalid_request', 'The form cannot be read: it is torn or has no boundary.', { cause: thrown })
   }
+  c.set('fields', form.fields)
   return form
 }
 

@@ -15,7 +15,10 @@ export async function readJsonFields(c: ServerContext, maxBody: number): Promise
   const bytes = await readBytes(c, maxBody)
   const parsed = bytes.byteLength > LARGE ? await parseLargeJson(bytes) : parseSmallJson(bytes)
   const checked = z.record(z.string(), z.unknown()).safeParse(parsed)
-  if (checked.success) return parsed as RawFields
+  if (checked.success) {
+    c.set('fields', checked.data)
+    return checked.data
+  }
   throw new DiffgentorError('invalid_field', 'The body must be a JSON object.', { cause: checked.error })
 }
 

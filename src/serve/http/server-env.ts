@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import type { RawFields } from './json-body.ts'
 import type { RouteSpec } from './route-book.ts'
 
 /** What every request carries through the middlewares. */
@@ -14,6 +15,8 @@ export interface ServerEnv {
     /** The caller showed a key. */
     hasKey: boolean
     isAdmin: boolean
+    /** Fields of the body as they came. */
+    fields: RawFields
     /** Further facts for the access log. */
     facts: Record<string, unknown>
   }
