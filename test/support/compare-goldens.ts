@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import type { GeneratedImage } from '../../src/contract/index.ts'
-import type { NpyArray } from './read-npy.ts'
+import type { Deviation } from './measure-deviation.ts'
+
+export { type Deviation, measureDeviation, readFloats } from './measure-deviation.ts'
 
 /** How far a result may lie from the recorded one. */
 export interface Tolerance {
@@ -14,57 +15,8 @@ export interface Tolerance {
 
 export const FLOAT32_TOLERANCE: Tolerance = { latents: 5e-5, levels: 1, share: 0.002 }
 
-/** Greatest differences of one image. */
-export interface Deviation {
-  latents: number
-  largestLatent: number
-  levels: number
-  share: number
-}
-
-/** Compares image `index` of a result with recorded latents [..., n, C, h, w] (the last step counts) and pixels [n, H, W, 3]. */
-export function measureDeviation(image: GeneratedImage, index: number, latents: NpyArray, pixels?: NpyArray): Deviation {
-  const golden = lastLatents(latents, index)
-  const drawn = readFloats(image.latents!)
-  const { levels, share } = pixels ? comparePixels(image, index, pixels) : { levels: 0, share: 0 }
-  return { latents: greatestDifference(drawn, golden), largestLatent: Math.max(...golden.map(Math.abs)), levels, share }
-}
-
 export function expectWithin({ latents, largestLatent, levels, share }: Deviation, tolerance: Tolerance): void {
   expect(latents).toBeLessThanOrEqual(tolerance.latents * Math.max(1, largestLatent))
   expect(levels).toBeLessThanOrEqual(tolerance.levels)
   expect(share).toBeLessThanOrEqual(tolerance.share)
-}
-
-function lastLatents({ shape, values }: NpyArray, index: number): Float64Array {
-  const [count = 1] = shape.slice(-4)
-  const length = shape.slice(-3).reduce((product, size) => product * size, 1)
-  const start = values.length - (count - index) * length
-  return values.subarray(start, start + length)
-}
-
-/** Values of a float32 `.npy` file in memory. */
-export function readFloats(file: Uint8Array): Float32Array {
-  const headerLength = file[8]! + 256 * file[9]!
-  return new Float32Array(file.slice(10 + headerLength).buffer)
-}
-
-function comparePixels({ picture }: GeneratedImage, index: number, golden: NpyArray): { levels: number; share: number } {
-  if (picture.kind !== 'raw') throw new Error('expected raw pixels')
-  expect([picture.height, picture.width, picture.channels]).toEqual(golden.shape.slice(1))
-  const { pixels } = picture
-  const expected = golden.values.subarray(index * pixels.length, (index + 1) * pixels.length)
-  let off = 0
-  for (let i = 0; i < pixels.length; i++) if (pixels[i] !== expected[i]) off++
-  return { levels: greatestDifference(pixels, expected), share: off / pixels.length }
-}
-
-function greatestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length)
-  let greatest = 0
-  for (let i = 0; i < a.length; i++) {
-    const difference = Math.abs(a[i]! - b[i]!)
-    if (!(difference <= greatest)) greatest = difference
-  }
-  return greatest
 }
