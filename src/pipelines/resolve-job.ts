@@ -83,12 +83,12 @@ interface GivenPictures {
 }
 
 function chooseSize(
-  { sizes, traits }: ModelFacts,
+  { sizes, traits, folder }: ModelFacts,
   request: ImageRequest,
   { references, source }: GivenPictures,
   warn: JobParts['warn'],
 ): Size {
-  const told = request.size ?? (references.length > 0 ? traits.references!.sizeFor(references) : undefined)
+  const told = request.size ?? (references.length > 0 ? traits.references!.sizeFor(references, folder.generationConfig) : undefined)
   if (told || !source) {
     assertSize(told ?? sizes.default, sizes)
     return told ?? sizes.default
@@ -104,7 +104,9 @@ function chooseSize(
 
 function defaultGuidance({ defaults, traits }: ModelFacts, mode: DrawingMode): number {
   const isFamilyDefault = defaults.guidanceScale === traits.guidanceScale
-  return mode === 'mask' && isFamilyDefault ? traits.maskGuidanceScale : defaults.guidanceScale
+  if (!isFamilyDefault) return defaults.guidanceScale
+  if (mode === 'mask') return traits.maskGuidanceScale
+  return (mode === 'image' ? traits.imageGuidanceScale : undefined) ?? traits.guidanceScale
 }
 
 function chooseStrength({ defaults, traits }: ModelFacts, { edit }: ImageRequest, mode: DrawingMode): number {

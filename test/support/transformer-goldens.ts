@@ -40,7 +40,7 @@ function toRequest({ params, seed, images, ...file }: CaseFile, folder: string):
     negativePrompt: text('negative_prompt'),
     numImages: 1,
     seeds: [seed],
-    size: sizeOf(params),
+    size: sizeOf(params, file.pipeline),
     numInferenceSteps: number('num_inference_steps'),
     guidanceScale: number('guidance_scale'),
     trueCfgScale: number('true_cfg_scale'),
@@ -53,6 +53,11 @@ function toRequest({ params, seed, images, ...file }: CaseFile, folder: string):
       negativePrompt2: text('negative_prompt_2'),
       negativePrompt3: text('negative_prompt_3'),
       maxSequenceLength: number('max_sequence_length'),
+      cfgNormalization: number('cfg_normalization'),
+      cfgTruncation: number('cfg_truncation'),
+      promptInstruction: params['complex_human_instruction'] === null ? '' : undefined,
+      resolutionBinning: params['use_resolution_binning'] as boolean | undefined,
+      numFrames: number('num_frames'),
       resizeReferences: params['_auto_resize'] as boolean | undefined,
     },
   }
@@ -74,8 +79,9 @@ function toEdit(images: CaseFile['images'], folder: string, strength: number | u
 }
 
 /** FLUX pipelines of diffusers cut sizes down to whole tokens; Kontext scales the size asked for to an area. */
-function sizeOf({ width, height, max_area: area }: Record<string, unknown>): Size | undefined {
+function sizeOf({ width, height, max_area: area }: Record<string, unknown>, pipeline: string): Size | undefined {
   if (typeof width !== 'number' || typeof height !== 'number') return undefined
+  if (!pipeline.startsWith('Flux')) return { width, height }
   const cut = (side: number) => Math.floor(side / 16) * 16
   if (typeof area !== 'number') return { width: cut(width), height: cut(height) }
   const ratio = width / height

@@ -5,9 +5,11 @@ import { prepareFlux, prepareFluxFill, prepareFluxKontext } from './flux.ts'
 import { prepareFlux2Klein } from './flux2-klein.ts'
 import { prepareInstructPix2Pix } from './instruct-pix2pix.ts'
 import { prepareLatentConsistency } from './latent-consistency.ts'
+import { prepareQwenImage, prepareQwenImageEdit } from './qwen-image.ts'
 import { prepareStableDiffusion } from './stable-diffusion.ts'
 import { prepareStableDiffusion3 } from './stable-diffusion-3.ts'
 import { prepareStableDiffusionXl } from './stable-diffusion-xl.ts'
+import { prepareZImage } from './z-image.ts'
 
 const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'stable-diffusion': prepareStableDiffusion,
@@ -22,6 +24,10 @@ const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'flux-fill': prepareFluxFill,
   'flux-kontext': prepareFluxKontext,
   'flux2-klein': prepareFlux2Klein,
+  'z-image': prepareZImage,
+  'qwen-image': prepareQwenImage,
+  'qwen-image-edit': prepareQwenImageEdit,
+  'qwen-image-edit-plus': prepareQwenImageEdit,
 }
 
 /** How a family makes a request ready. */

@@ -22,10 +22,17 @@ const CLASS_FAMILIES: readonly (readonly [prefix: string, family: PipelineFamily
   ['FluxPipeline', 'flux'],
   ['FluxImg2Img', 'flux'],
   ['FluxInpaint', 'flux'],
+  ['ZImage', 'z-image'],
+  ['QwenImageEditPlus', 'qwen-image-edit-plus'],
+  ['QwenImageEdit', 'qwen-image-edit'],
+  ['QwenImage', 'qwen-image'],
 ]
 
 /** Families whose graphs are alike, so that only a word can tell them apart. */
-const LOOKALIKES: readonly (readonly PipelineFamily[])[] = [['flux', 'flux-kontext']]
+const LOOKALIKES: readonly (readonly PipelineFamily[])[] = [
+  ['flux', 'flux-kontext'],
+  ['qwen-image', 'qwen-image-edit', 'qwen-image-edit-plus'],
+]
 
 /** Latents, masked latents and mask of FLUX.1 Fill, side by side in a token. */
 const FILL_WIDTH = 384
@@ -52,9 +59,21 @@ function familyOfClass(className: unknown): PipelineFamily | undefined {
 
 function familyOfInputs(transformer: GraphSignature): PipelineFamily | undefined {
   const has = (role: 'imageIds' | 'textIds' | 'textMask' | 'pooled' | 'guidance') => findInput(transformer, role) !== undefined
-  if (!has('imageIds') || !has('textIds')) return has('pooled') ? 'stable-diffusion-3' : undefined
+  if (!has('imageIds') || !has('textIds')) return has('pooled') ? 'stable-diffusion-3' : familyWithoutPlaces(transformer)
   const columns = findInput(transformer, 'imageIds')!.dims.at(-1)
   if (columns === 4) return has('guidance') ? undefined : 'flux2-klein'
+  if (has('textMask')) return 'qwen-image'
   if (!has('pooled')) return undefined
   return fixedDimension(transformer, 'latents', 2) === FILL_WIDTH ? 'flux-fill' : 'flux'
+}
+
+/** Families that are told neither places of tokens nor a pooled text. */
+function familyWithoutPlaces(transformer: GraphSignature): PipelineFamily | undefined {
+  const latents = findInput(transformer, 'latents')?.dims ?? []
+  if (latents.length === 5) return 'wan'
+  if (latents.length !== 4) return undefined
+  if (!findInput(transformer, 'textMask')) return 'z-image'
+  // PixArt learned its variance, so it gives twice the channels that it takes.
+  const given = transformer.outputs[0]?.dims[1]
+  return typeof latents[1] === 'number' && given === 2 * latents[1] ? 'pixart' : 'sana'
 }

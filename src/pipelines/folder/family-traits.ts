@@ -1,12 +1,14 @@
 import type { Size } from '../../contract/index.ts'
 import type { PipelineFamily } from '../pipeline.ts'
 import type { ComponentName } from './graph-files.ts'
+import { FURTHER_TRAITS } from './further-traits.ts'
 import { TRANSFORMER_TRAITS } from './transformer-traits.ts'
 
 /** What pictures an edit may look at, and how large its result is when no size is asked for. */
 export interface ReferenceRule {
   most: number
-  sizeFor(pictures: readonly Size[]): Size
+  /** `generationConfig` is that of the model's folder. */
+  sizeFor(pictures: readonly Size[], generationConfig: Readonly<Record<string, unknown>>): Size
 }
 
 /** What holds for a family whatever the folder says. */
@@ -22,6 +24,8 @@ export interface FamilyTraits {
   guidanceScale: number
   /** For edits with a mask. */
   maskGuidanceScale: number
+  /** For edits of whole pictures. Default: `guidanceScale`. */
+  imageGuidanceScale?: number
   /** Share of the steps that an edit runs, and an edit with a mask. */
   strength: number
   maskStrength: number
@@ -89,6 +93,7 @@ const SDXL: FamilyTraits = {
 /** Defaults as in diffusers. */
 export const FAMILY_TRAITS: Readonly<Record<PipelineFamily, FamilyTraits>> = {
   ...TRANSFORMER_TRAITS,
+  ...FURTHER_TRAITS,
   'stable-diffusion': SD,
   'stable-diffusion-inpaint': { ...SD, components: [...SD.components, 'vae_encoder'], generate: false, needsMask: true },
   'stable-diffusion-xl': SDXL,

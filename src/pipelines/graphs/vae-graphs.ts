@@ -17,8 +17,12 @@ export class VaeDecoder {
     return fixedArea(this.#binding, 'latents')
   }
 
+  /** Of VAEs for films, latents without a frame axis are one frame, and so is what comes back. */
   async decode(latents: Tensor): Promise<Tensor> {
-    return (await this.#binding.run({ latents }, [this.#output]))[this.#output]!
+    const isFrame = isForFilms(this.#binding, 'latents') && latents.shape.length === PICTURE_RANK
+    const input = isFrame ? addFrameAxis(latents) : latents
+    const result = (await this.#binding.run({ latents: input }, [this.#output]))[this.#output]!
+    return isFrame ? removeFrameAxis(result) : result
   }
 }
 
@@ -40,9 +44,26 @@ export class VaeEncoder {
   }
 
   async encode(picture: Tensor): Promise<EncodedPicture> {
-    const result = (await this.#binding.run({ picture }, [this.#output]))[this.#output]!
+    const isFrame = isForFilms(this.#binding, 'picture')
+    const input = isFrame ? addFrameAxis(picture) : picture
+    const given = (await this.#binding.run({ picture: input }, [this.#output]))[this.#output]!
+    const result = isFrame ? removeFrameAxis(given) : given
     return this.givesMoments ? { kind: 'moments', moments: result } : { kind: 'latents', latents: result }
   }
+}
+
+const PICTURE_RANK = 4
+
+function isForFilms<Role extends string>(binding: GraphBinding<Role>, role: Role): boolean {
+  return binding.shapeOf(role)?.length === PICTURE_RANK + 1
+}
+
+function addFrameAxis({ data, shape: [count, channels, ...area] }: Tensor): Tensor {
+  return { data, shape: [count!, channels!, 1, ...area] }
+}
+
+function removeFrameAxis({ data, shape: [count, channels, , ...area] }: Tensor): Tensor {
+  return { data, shape: [count!, channels!, ...area] }
 }
 
 function fixedArea(binding: GraphBinding<'latents'>, role: 'latents'): { height: number; width: number } | undefined {
