@@ -66,7 +66,8 @@ function readSettings(pairs: Map<string, string>): Recipe['settings'] {
   return { ...(strength !== undefined && { strength }), ...(clipSkip !== undefined && { clip_skip: clipSkip - 1 }) }
 }
 
-function parsePairs(line: string): Map<string, string> {
+/** The `Name: value` pairs of A1111's last line. */
+export function parsePairs(line: string): Map<string, string> {
   const pairs = new Map<string, string>()
   for (const [, name, value] of line.matchAll(/\s*(\w[\w \-/]*):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)/g)) {
     pairs.set(name!, unquote(value!))

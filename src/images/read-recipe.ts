@@ -24,6 +24,12 @@ export async function readRecipe(bytes: Uint8Array): Promise<StoredRecipe | unde
   return foreign && { recipe: foreign, source: 'a1111' }
 }
 
+/** The text for A1111 and its gallery tools that a file carries, as it stands there; undefined when there is none. */
+export async function readInfotext(bytes: Uint8Array): Promise<string | undefined> {
+  const format = sniffFormat(bytes)?.format
+  return format === 'png' ? readPngTexts(bytes).infotext : (await readBlocks(bytes)).infotext
+}
+
 interface StoredTexts {
   json?: string | undefined
   infotext?: string | undefined

@@ -1,9 +1,18 @@
 import { randomInt } from 'node:crypto'
 import { runRequest } from '../backends/run-request.ts'
 import { VERSION } from '../config/version.ts'
-import type { GeneratedImage, ImageRequest, ImageResult, ImageWarning, Progress, Size, Usage } from '../contract/index.ts'
+import type {
+  GeneratedImage,
+  ImageRequest,
+  ImageResult,
+  ImageWarning,
+  Progress,
+  RawPicture,
+  Size,
+  Usage,
+} from '../contract/index.ts'
 import { DiffgentorError, toDiffgentorError } from '../errors.ts'
-import { readPictureHeader } from '../images/decode-picture.ts'
+import { decodePicture, readPictureHeader } from '../images/decode-picture.ts'
 import { encodePicture, type OutputFormat } from '../images/encode-picture.ts'
 import { buildRecipe, type Recipe } from '../images/recipe.ts'
 import type { ServedModel } from './model-pool.ts'
@@ -20,6 +29,8 @@ export interface DrawOrder {
   request: ImageRequest
   /** What is known of the source pictures of an edit. */
   sources?: SourceFacts | undefined
+  /** Done to each drawn picture before it is encoded. */
+  finish?: ((picture: RawPicture) => RawPicture) | undefined
   /** Base seed: picture j gets `(seed + j) mod 2³²`. Absent: drawn at random. */
   seed?: number | undefined
   format: OutputFormat
@@ -108,11 +119,12 @@ async function encodeResult(order: DrawOrder, request: ImageRequest, result: Ima
 }
 
 async function encodeImage(
-  { format, quality, sources }: DrawOrder,
+  { format, quality, sources, finish }: DrawOrder,
   request: ImageRequest,
   result: ImageResult,
-  { picture, seed, revisedPrompt }: GeneratedImage,
+  { picture: drawn, seed, revisedPrompt }: GeneratedImage,
 ): Promise<DrawnImage> {
+  const picture = finish ? finish(drawn.kind === 'raw' ? drawn : (await decodePicture(drawn.bytes)).picture) : drawn
   const header =
     picture.kind === 'raw' ? { ...picture, hasAlpha: picture.channels === 4 } : await readPictureHeader(picture.bytes)
   const size = { width: header.width, height: header.height }

@@ -3,6 +3,7 @@ import { extname } from 'node:path'
 import { DiffgentorError } from '../../../errors.ts'
 import { type FormBody, isForm, readForm } from '../../http/form-body.ts'
 import { type RawFields, readJsonFields } from '../../http/json-body.ts'
+import { ownerOf } from '../../http/owner.ts'
 import type { ServerContext } from '../../http/server-env.ts'
 import { checkMode } from '../../requests/check-order.ts'
 import type { SentPictures } from '../../requests/edit-source.ts'
@@ -109,9 +110,4 @@ function newRecord(c: ServerContext, kind: JobRecord['kind'], model: string, fie
     isAdmin: c.get('isAdmin'),
     outputs: [],
   }
-}
-
-/** Jobs belong to a key. While no key is set they belong to everybody. */
-export function ownerOf(c: ServerContext): string {
-  return c.get('hasKey') ? c.get('caller') : ''
 }

@@ -1,0 +1,79 @@
+import type { Size } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
+import { decodePicture } from '../../../images/decode-picture.ts'
+import { encodePicture } from '../../../images/encode-picture.ts'
+import { enlargePicture } from '../../../images/enlarge-picture.ts'
+import { type DrawContext, type Drawing, type DrawOrder, type StartedDrawing, startDrawing } from '../../drawing.ts'
+import { prepareEdit } from '../../requests/edit-source.ts'
+import { checkSize } from '../../requests/size-text.ts'
+import type { Services } from '../../services.ts'
+import type { Txt2imgFields } from './draw-fields.ts'
+import { findUpscaler, type Upscaler } from './upscalers.ts'
+
+/** A second pass: the picture enlarged and drawn over. */
+export interface HiresWish {
+  size: Size
+  upscaler: Upscaler
+  strength: number
+  /** Absent: as many as in the first pass. */
+  numInferenceSteps: number | undefined
+}
+
+const DEFAULT_STRENGTH = 0.75
+const DEFAULT_SCALE = 2
+
+/** Reads `enable_hr` and what belongs to it. Throws when the model cannot edit or draw so large. */
+export function readHires(fields: Txt2imgFields, { model, request }: DrawOrder): HiresWish | undefined {
+  if (!fields.enable_hr) return undefined
+  const { capabilities } = model.backend
+  if (!capabilities.edit) {
+    throw new DiffgentorError('unsupported', `The model ${model.id} cannot edit pictures, so enable_hr has no second pass.`, {
+      field: 'enable_hr',
+    })
+  }
+  const first = request.size ?? capabilities.sizes?.default ?? { width: 512, height: 512 }
+  const size = enlargedSize(first, fields)
+  checkSize(size, capabilities.sizes, model.id)
+  return {
+    size,
+    upscaler: findUpscaler(fields.hr_upscaler),
+    strength: fields.denoising_strength ?? DEFAULT_STRENGTH,
+    numInferenceSteps: fields.hr_second_pass_steps || undefined,
+  }
+}
+
+function enlargedSize({ width, height }: Size, fields: Txt2imgFields): Size {
+  const { hr_resize_x: wide = 0, hr_resize_y: tall = 0, hr_scale: scale = DEFAULT_SCALE } = fields
+  if (wide > 0 && tall > 0) return { width: wide, height: tall }
+  if (wide > 0) return { width: wide, height: Math.round((height * wide) / width) }
+  if (tall > 0) return { width: Math.round((width * tall) / height), height: tall }
+  return { width: Math.round(width * scale), height: Math.round(height * scale) }
+}
+
+/** Draws over each picture of a finished first pass, with its own seed. */
+export async function drawSecondPass(
+  services: Services,
+  order: DrawOrder,
+  first: Drawing,
+  wish: HiresWish,
+  context: DrawContext,
+  onStart: (started: StartedDrawing) => void,
+): Promise<Drawing> {
+  const passes: Drawing[] = []
+  for (const { bytes, seed } of first.images) {
+    const { picture } = await decodePicture(bytes)
+    const enlarged = await encodePicture(await enlargePicture(picture, wish.size, wish.upscaler.filter), { format: 'png' })
+    const prepared = await prepareEdit(order.model, { images: [enlarged] }, wish.size)
+    const request = {
+      ...order.request,
+      numImages: 1,
+      size: wish.size,
+      edit: { ...prepared.edit, strength: wish.strength },
+      numInferenceSteps: wish.numInferenceSteps ?? order.request.numInferenceSteps,
+    }
+    const started = startDrawing(services, { ...order, request, sources: undefined, seed, skipsLimit: true }, context)
+    onStart(started)
+    passes.push(await started.drawing)
+  }
+  return { ...first, images: passes.flatMap(({ images }) => images), warnings: passes.flatMap(({ warnings }) => warnings) }
+}

@@ -1,0 +1,104 @@
+import { randomInt } from 'node:crypto'
+import type { DiffusionOptions, ImageRequest, ImageWarning, Size } from '../../../contract/index.ts'
+import type { DrawOrder } from '../../drawing.ts'
+import type { ServedModel } from '../../model-pool.ts'
+import { checkMode, settleRequest } from '../../requests/check-order.ts'
+import { readLoras } from '../../requests/lora-choice.ts'
+import type { Services } from '../../services.ts'
+import type { Txt2imgFields } from './draw-fields.ts'
+import { type HiresWish, readHires } from './hires.ts'
+import { takeLoraTags } from './lora-tags.ts'
+import type { Options } from './options.ts'
+import { readScheduler } from './samplers.ts'
+
+/** What a request comes to: one order a turn. */
+export interface DrawPlan {
+  model: ServedModel
+  orders: DrawOrder[]
+  /** A second pass over each enlarged picture. */
+  hires: HiresWish | undefined
+  warnings: ImageWarning[]
+  /** As the caller sent them, with everything that stands in brackets. */
+  prompt: string
+  negativePrompt: string
+}
+
+/** What reading a request needs beside its fields. */
+export interface DrawReader {
+  services: Services
+  options: Options
+  isAdmin: boolean
+}
+
+const SEEDS = 2 ** 32
+
+/** Fields that would change pictures and that we lack, with the value at which they do nothing. */
+const WITHOUT_EFFECT = { subseed_strength: 0, script_name: '' } as const
+
+/** Turns the fields of txt2img into orders. */
+export async function readTxt2img(reader: DrawReader, fields: Txt2imgFields): Promise<DrawPlan> {
+  checkMode(reader.services, 'generate')
+  const base = await readBase(reader, fields)
+  const request = { ...base.request, size: readSides(fields, base.model), numImages: fields.batch_size ?? 1 }
+  const order: DrawOrder = {
+    model: base.model,
+    request: settleRequest(reader.services.settings, base.model, request),
+    seed: base.seed,
+    format: 'png',
+  }
+  const orders = Array.from({ length: fields.n_iter ?? 1 }, () => order)
+  return makePlan(fields, base.model, orders, readHires(fields, order))
+}
+
+/** What txt2img and img2img share. */
+export async function readBase({ services, options, isAdmin }: DrawReader, fields: Txt2imgFields) {
+  const overrides = fields.override_settings
+  const model = options.findModel(overrides?.sd_model_checkpoint)
+  const { capabilities } = model.backend
+  const { prompt, loras: tags } = takeLoraTags(fields.prompt)
+  const loras = await readLoras(services, tags, isAdmin)
+  const diffusion: DiffusionOptions = {
+    scheduler: readScheduler(fields.sampler_name ?? fields.sampler_index, fields.scheduler),
+    clipSkip: options.clipSkip(overrides?.CLIP_stop_at_last_layers),
+    eta: fields.eta,
+    promptSyntax: 'a1111',
+    loras: loras.length > 0 ? loras : undefined,
+  }
+  const request: ImageRequest = {
+    prompt,
+    numImages: 1,
+    negativePrompt: fields.negative_prompt || undefined,
+    numInferenceSteps: fields.steps,
+    guidanceScale: fields.cfg_scale,
+    diffusion: capabilities.diffusion ? diffusion : undefined,
+  }
+  const isRandom = fields.seed === undefined || fields.seed < 0
+  const seed = isRandom ? (capabilities.seed ? randomInt(SEEDS) : undefined) : fields.seed
+  return { model, request, seed }
+}
+
+/** Both sides, each the model's own where it is not given; undefined when neither is. */
+export function readSides({ width, height }: Pick<Txt2imgFields, 'width' | 'height'>, model: ServedModel): Size | undefined {
+  if (width === undefined && height === undefined) return undefined
+  const usual = model.backend.capabilities.sizes?.default ?? { width: 512, height: 512 }
+  return { width: width ?? usual.width, height: height ?? usual.height }
+}
+
+/** Numbers the seeds through all turns, and says what cannot be honored. */
+export function makePlan(fields: Txt2imgFields, model: ServedModel, orders: DrawOrder[], hires?: HiresWish): DrawPlan {
+  let drawn = 0
+  const numbered = orders.map((order, turn) => {
+    const seed = order.seed === undefined ? undefined : order.seed + drawn
+    drawn += order.request.numImages
+    // A request was accepted with its first turn.
+    return { ...order, seed, skipsLimit: turn > 0 }
+  })
+  const ignored = Object.entries(WITHOUT_EFFECT).filter(
+    ([name, nothing]) => (fields[name as keyof typeof WITHOUT_EFFECT] ?? nothing) !== nothing,
+  )
+  const scripts = Object.keys(fields.alwayson_scripts ?? {}).map((name) => `alwayson_scripts.${name}`)
+  const warnings = [...ignored.map(([name]) => name), ...scripts].map(
+    (field): ImageWarning => ({ kind: 'ignored', field, detail: `This server does not honor ${field}.` }),
+  )
+  return { model, orders: numbered, hires, warnings, prompt: fields.prompt, negativePrompt: fields.negative_prompt }
+}

@@ -1,0 +1,94 @@
+import type { ImageWarning, Size } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
+import { compositeOver } from '../../../images/convert-channels.ts'
+import { decodePicture, readPictureHeader } from '../../../images/decode-picture.ts'
+import { encodePicture } from '../../../images/encode-picture.ts'
+import { type FitMode, fitPicture } from '../../../images/fit-picture.ts'
+import type { DrawOrder } from '../../drawing.ts'
+import type { ServedModel } from '../../model-pool.ts'
+import { checkMode, settleRequest } from '../../requests/check-order.ts'
+import { prepareEdit } from '../../requests/edit-source.ts'
+import type { Img2imgFields } from './draw-fields.ts'
+import { type InpaintWish, prepareInpaint } from './inpaint.ts'
+import { type DrawPlan, type DrawReader, makePlan, readBase, readSides } from './read-draw.ts'
+import { readSent } from './read-sent.ts'
+
+const FITS: readonly FitMode[] = ['default', 'crop', 'fill', 'default']
+const DEFAULT_STRENGTH = 0.75
+const DEFAULT_BLUR = 4
+
+/** What lies under the mask at first; the source itself is what our models start from. */
+const SOURCE_UNDER_MASK = 1
+
+/** Turns the fields of img2img into orders: one picture for each source, or `batch_size` of a single one. */
+export async function readImg2img(reader: DrawReader, fields: Img2imgFields, signal: AbortSignal): Promise<DrawPlan> {
+  const { services } = reader
+  if (!fields.init_images?.length) throw new DiffgentorError('not_found', 'Init image not found', { field: 'init_images' })
+  checkMode(services, 'edit')
+  const base = await readBase(reader, fields)
+  const images = await Promise.all(fields.init_images.map((image) => readSent(services, image, signal, 'init_images')))
+  const mask = fields.mask === undefined ? undefined : await readSent(services, fields.mask, signal, 'mask')
+  const asked = readSides(fields, base.model)
+  const orders = await Promise.all(
+    images.map(async (image): Promise<DrawOrder> => {
+      const prepared = await prepareSource(base.model, fields, image, mask, asked)
+      const request = {
+        ...base.request,
+        numImages: images.length === 1 ? (fields.batch_size ?? 1) : 1,
+        size: prepared.size,
+        edit: { ...prepared.edit, strength: fields.denoising_strength ?? DEFAULT_STRENGTH },
+      }
+      const settled = settleRequest(services.settings, base.model, request)
+      const { facts: sources, finish } = prepared
+      return { model: base.model, request: settled, sources, finish, seed: base.seed, format: 'png' }
+    }),
+  )
+  const turns = Array.from({ length: fields.n_iter ?? 1 }, () => orders).flat()
+  const plan = makePlan(fields, base.model, turns)
+  return mask ? { ...plan, warnings: [...plan.warnings, ...warnOfFill(fields)] } : plan
+}
+
+async function prepareSource(
+  model: ServedModel,
+  fields: Img2imgFields,
+  image: Uint8Array,
+  mask: Uint8Array | undefined,
+  asked: Size | undefined,
+) {
+  const fit = FITS[fields.resize_mode ?? 0] ?? 'default'
+  if (mask === undefined) {
+    const fitted = asked && fit !== 'default' ? await fitBytes(image, asked, fit) : image
+    return { ...(await prepareEdit(model, { images: [fitted] }, asked)), finish: undefined }
+  }
+  const size = asked ?? (await chooseInpaintSize(model, image))
+  const inpaint = await prepareInpaint(image, mask, size, readInpaintWish(fields, fit))
+  const sent = { images: [inpaint.image], mask: { bytes: inpaint.mask, meaning: 'white' as const } }
+  const prepared = await prepareEdit(model, sent, size)
+  return { ...prepared, finish: inpaint.finish }
+}
+
+function readInpaintWish(fields: Img2imgFields, fit: FitMode): InpaintWish {
+  return {
+    blur: fields.mask_blur ?? DEFAULT_BLUR,
+    isInverted: fields.inpainting_mask_invert === 1,
+    padding: fields.inpaint_full_res === false ? undefined : (fields.inpaint_full_res_padding ?? 0),
+    fit,
+  }
+}
+
+/** The model's usual size, or the source's own for models that draw any. */
+async function chooseInpaintSize(model: ServedModel, image: Uint8Array): Promise<Size> {
+  const { width, height } = await readPictureHeader(image)
+  return model.backend.capabilities.sizes?.default ?? { width, height }
+}
+
+async function fitBytes(bytes: Uint8Array, size: Size, fit: FitMode): Promise<Uint8Array> {
+  const picture = compositeOver((await decodePicture(bytes)).picture, [255, 255, 255])
+  return await encodePicture(fitPicture(picture, size, 'lanczos', fit), { format: 'png' })
+}
+
+function warnOfFill({ inpainting_fill: fill = SOURCE_UNDER_MASK }: Img2imgFields): ImageWarning[] {
+  if (fill === SOURCE_UNDER_MASK) return []
+  const detail = `inpainting_fill ${fill} is not honored: the masked part starts from the source, as with 1.`
+  return [{ kind: 'adjusted', field: 'inpainting_fill', detail }]
+}

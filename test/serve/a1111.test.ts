@@ -1,0 +1,395 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { lookAt, makePng } from './pictures.ts'
+import { fromBase64, type Json, post, readJson, startTestServer, type TestServer } from './test-server.ts'
+
+const txt2img = (server: TestServer, body: unknown, headers?: Record<string, string>) =>
+  post(server, '/sdapi/v1/txt2img', body, headers)
+
+const ask = async (server: TestServer, path: string, headers: Record<string, string> = {}): Promise<Json> =>
+  await readJson(await fetch(`${server.url}/sdapi/v1/${path}`, { headers }))
+
+/** A gray PNG, white in its left half. */
+async function makeLeftMask(width: number, height: number): Promise<string> {
+  const pixels = new Uint8Array(width * height)
+  for (let at = 0; at < pixels.length; at++) if (at % width < width / 2) pixels[at] = 255
+  const png = await sharp(pixels, { raw: { width, height, channels: 1 } })
+    .png()
+    .toBuffer()
+  return png.toString('base64')
+}
+
+/** Red, green and blue of one pixel. */
+async function pixelAt(png: Uint8Array, x: number, y: number): Promise<number[]> {
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+  return [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)]
+}
+
+describe('AUTOMATIC1111: drawing', () => {
+  it('case 65: answers txt2img with bare base64 pictures and info as JSON text', async () => {
+    const server = await startTestServer()
+    const answer = await readJson(await txt2img(server, { prompt: 'x', batch_size: 2, steps: 2 }))
+    expect(answer.images).toHaveLength(2)
+    for (const image of answer.images) expect(await lookAt(fromBase64(image))).toMatchObject({ width: 64, format: 'png' })
+    const info = JSON.parse(answer.info)
+    expect(info.all_seeds).toEqual([info.seed, (info.seed + 1) % 2 ** 32])
+    expect(info.infotexts[0]).toMatch(/^x\nSteps: 2, .*Seed: \d+, Size: 64x64/)
+    expect(info).toMatchObject({ prompt: 'x', width: 64, height: 64, steps: 2, batch_size: 2, sd_model_name: 'acme/fake-1' })
+    expect(answer.parameters).toMatchObject({ prompt: 'x', batch_size: 2, steps: 2 })
+  })
+
+  it('case 66: tells options, models, samplers and an idle progress to a caller with an empty authorization', async () => {
+    const server = await startTestServer()
+    const headers = { authorization: '' }
+    expect((await ask(server, 'options', headers)).sd_model_checkpoint).toBe('acme/fake-1')
+    expect(await ask(server, 'sd-models', headers)).toMatchObject([{ title: 'acme/fake-1', model_name: 'acme/fake-1' }])
+    expect(await ask(server, 'samplers', headers)).toContainEqual({ name: 'Euler a', aliases: expect.any(Array), options: {} })
+    expect(await ask(server, 'progress', headers)).toMatchObject({ progress: 0, state: { job_count: 0 }, current_image: null })
+  })
+
+  it('passes on what a request asks for', async () => {
+    const server = await startTestServer()
+    const answer = await txt2img(server, {
+      prompt: 'a (red:1.2) apple',
+      negative_prompt: 'blur',
+      seed: 7,
+      steps: 5,
+      cfg_scale: 0,
+      width: 32,
+      height: 48,
+      n_iter: 2,
+      batch_size: 2,
+      sampler_name: 'DPM++ 2M Karras',
+      override_settings: { CLIP_stop_at_last_layers: 2 },
+    })
+    expect(answer.headers.get('x-seed')).toBe('7,8,9,10')
+    expect(server.backend.requests.map((request) => request.seeds)).toEqual([
+      [7, 8],
+      [9, 10],
+    ])
+    expect(server.backend.requests[0]).toMatchObject({
+      prompt: 'a (red:1.2) apple',
+      negativePrompt: 'blur',
+      numInferenceSteps: 5,
+      guidanceScale: 0,
+      size: { width: 32, height: 48 },
+      diffusion: { scheduler: 'DPM++ 2M karras', clipSkip: 1, promptSyntax: 'a1111' },
+    })
+  })
+
+  it('takes LoRAs from the prompt and lists them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'loras-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const head = Buffer.from(JSON.stringify({ __metadata__: { ss_base_model_version: 'sd_v1' } }))
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(head.byteLength))
+    await writeFile(join(folder, 'ink.safetensors'), Buffer.concat([length, head]))
+    const server = await startTestServer({ settings: { loraDir: folder } })
+    const answer = await readJson(await txt2img(server, { prompt: 'a cat <lora:ink:0.7>' }))
+    const [request] = server.backend.requests
+    expect(request).toMatchObject({ prompt: 'a cat', diffusion: { loras: [{ weight: 0.7 }] } })
+    expect(request!.diffusion!.loras![0]!.path).toMatch(/ink\.safetensors$/)
+    expect(JSON.parse(answer.info).prompt).toBe('a cat <lora:ink:0.7>')
+    expect(await ask(server, 'loras')).toMatchObject([{ name: 'ink', metadata: { ss_base_model_version: 'sd_v1' } }])
+    expect((await txt2img(server, { prompt: '<lora:none:1>' })).status).toBe(400)
+  })
+
+  it('draws a second pass over the enlarged picture', async () => {
+    const server = await startTestServer()
+    const body = { prompt: 'x', seed: 3, width: 32, height: 32, enable_hr: true, hr_scale: 2, denoising_strength: 0.4, steps: 2 }
+    const { images } = await readJson(await txt2img(server, { ...body, hr_second_pass_steps: 4, hr_upscaler: 'Latent' }))
+    expect(await lookAt(fromBase64(images[0]))).toMatchObject({ width: 64, height: 64 })
+    const [first, second] = server.backend.requests
+    expect(first).toMatchObject({ seeds: [3], numInferenceSteps: 2 })
+    expect(second).toMatchObject({ seeds: [3], numInferenceSteps: 4, edit: { strength: 0.4 } })
+    expect(await lookAt(second!.edit!.images[0]!)).toMatchObject({ width: 64, height: 64 })
+  })
+
+  it('refuses in the words of the origin', async () => {
+    const server = await startTestServer()
+    const error = async (body: unknown, path = 'txt2img') => {
+      const response = await post(server, `/sdapi/v1/${path}`, body)
+      return [response.status, await readJson(response)]
+    }
+    expect(await error({ sampler_name: 'nope' })).toEqual([
+      404,
+      { error: 'HTTPException', detail: 'Sampler not found', body: '', errors: 'Sampler not found' },
+    ])
+    expect(await error({ override_settings: { sd_model_checkpoint: 'nope' } })).toMatchObject([404, { error: 'HTTPException' }])
+    expect(await error({}, 'img2img')).toMatchObject([404, { detail: 'Init image not found' }])
+    expect(await error({ init_images: ['%%%'] }, 'img2img')).toMatchObject([400, { detail: 'Invalid encoded image' }])
+    expect(await error({ steps: 'many' })).toMatchObject([422, { detail: [{ loc: ['body', 'steps'] }] }])
+    expect(await error({ prompt: '[fail:out_of_memory]' })).toMatchObject([500, { error: 'HTTPException' }])
+  })
+
+  it('says what it does not honor', async () => {
+    const server = await startTestServer()
+    const { warnings } = await readJson(await txt2img(server, { alwayson_scripts: { ADetailer: {} }, subseed_strength: 0.5 }))
+    expect(warnings.join()).toMatch(/subseed_strength.*alwayson_scripts\.ADetailer/)
+  })
+})
+
+describe('AUTOMATIC1111: img2img', () => {
+  it('draws from a source, at the size asked for, and echoes it only on demand', async () => {
+    const server = await startTestServer()
+    const source = (await makePng(40, 20)).toString('base64')
+    const body = { prompt: 'x', init_images: [`data:image/png;base64,${source}`], width: 32, height: 32, resize_mode: 1 }
+    const answer = await readJson(await post(server, '/sdapi/v1/img2img', body))
+    expect(await lookAt(fromBase64(answer.images[0]))).toMatchObject({ width: 32, height: 32 })
+    const [request] = server.backend.requests
+    expect(request!.edit!.strength).toBe(0.75)
+    expect(await lookAt(request!.edit!.images[0]!)).toMatchObject({ width: 32, height: 32 })
+    expect(answer.parameters.init_images).toBeNull()
+    const echoing = await readJson(await post(server, '/sdapi/v1/img2img', { ...body, include_init_images: true }))
+    expect(echoing.parameters.init_images).toEqual(body.init_images)
+  })
+
+  it('makes one picture of each of several sources', async () => {
+    const server = await startTestServer()
+    const init_images = [await makePng(32, 32, 'red'), await makePng(32, 32, 'blue')].map((png) => png.toString('base64'))
+    const { images } = await readJson(await post(server, '/sdapi/v1/img2img', { init_images, seed: 1 }))
+    expect(images).toHaveLength(2)
+    expect(server.backend.requests.map((request) => [request.edit!.images.length, request.seeds])).toEqual([
+      [1, [1]],
+      [1, [2]],
+    ])
+  })
+
+  it('leaves what the mask leaves black as it was, pixel by pixel', async () => {
+    const server = await startTestServer()
+    const body = {
+      prompt: '[flat]',
+      seed: 1,
+      init_images: [(await makePng(64, 64, 'red')).toString('base64')],
+      mask: await makeLeftMask(64, 64),
+      mask_blur: 0,
+      inpainting_fill: 1,
+      inpaint_full_res: false,
+      width: 64,
+      height: 64,
+    }
+    const draw = async (changes: object) => {
+      const answer = await readJson(await post(server, '/sdapi/v1/img2img', { ...body, ...changes }))
+      return fromBase64(answer.images[0])
+    }
+    const left = await draw({})
+    expect(await pixelAt(left, 40, 30)).toEqual([255, 0, 0])
+    expect(await pixelAt(left, 10, 30)).not.toEqual([255, 0, 0])
+    expect(server.backend.requests[0]!.edit!.mask).toBeDefined()
+    const right = await draw({ inpainting_mask_invert: 1 })
+    expect(await pixelAt(right, 40, 30)).not.toEqual([255, 0, 0])
+    expect(await pixelAt(right, 10, 30)).toEqual([255, 0, 0])
+  })
+
+  it('works on the masked part alone, at the full size, and puts it back into the whole picture', async () => {
+    const server = await startTestServer()
+    const answer = await readJson(
+      await post(server, '/sdapi/v1/img2img', {
+        prompt: '[flat]',
+        init_images: [(await makePng(80, 40, 'red')).toString('base64')],
+        mask: await makeLeftMask(80, 40),
+        mask_blur: 0,
+        width: 64,
+        height: 64,
+      }),
+    )
+    const [request] = server.backend.requests
+    expect(request!.size).toEqual({ width: 64, height: 64 })
+    expect(await lookAt(request!.edit!.images[0]!)).toMatchObject({ width: 64, height: 64 })
+    const picture = fromBase64(answer.images[0])
+    expect(await lookAt(picture)).toMatchObject({ width: 80, height: 40 })
+    expect(await pixelAt(picture, 60, 20)).toEqual([255, 0, 0])
+    expect(await pixelAt(picture, 20, 20)).not.toEqual([255, 0, 0])
+    expect(answer.warnings.join()).not.toContain('mask')
+  })
+})
+
+describe('AUTOMATIC1111: progress', () => {
+  it('tells how far a request is, with a view of the picture, and ends it at once', async () => {
+    const server = await startTestServer()
+    const { release } = server.backend.hold()
+    const started = server.backend.nextStart()
+    const drawing = txt2img(server, { prompt: 'x', steps: 4, n_iter: 3 })
+    await started
+    expect(await ask(server, 'progress')).toMatchObject({
+      progress: 0,
+      state: { job: 'Batch 1 out of 3', job_count: 3, job_no: 0, interrupted: false },
+    })
+    expect(await readJson(await post(server, '/sdapi/v1/interrupt', {}))).toEqual({})
+    expect(await readJson(await drawing)).toMatchObject({ images: [] })
+    expect(server.backend.aborted).toBe(1)
+    release()
+    expect((await ask(server, 'progress')).state.job_count).toBe(0)
+  })
+
+  it('shows the newest preview', async () => {
+    const server = await startTestServer()
+    let finish: () => void = () => undefined
+    const { backend } = server
+    const run = backend.run.bind(backend)
+    backend.run = async (request, context) => {
+      const result = await run(request, context)
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      return result
+    }
+    const started = backend.nextStart()
+    const drawing = txt2img(server, { prompt: 'x', steps: 4 })
+    await started
+    await expect.poll(async () => (await ask(server, 'progress')).progress).toBe(1)
+    const { current_image: image, state } = await ask(server, 'progress')
+    expect(state).toMatchObject({ sampling_step: 4, sampling_steps: 4 })
+    expect(await lookAt(fromBase64(image))).toMatchObject({ width: 64, format: 'png' })
+    expect((await ask(server, 'progress?skip_current_image=true')).current_image).toBeNull()
+    finish()
+    expect((await drawing).status).toBe(200)
+  })
+
+  it('skips one turn and draws the others', async () => {
+    const server = await startTestServer()
+    const { release } = server.backend.hold()
+    const started = server.backend.nextStart()
+    const drawing = txt2img(server, { prompt: 'x', seed: 5, n_iter: 2 })
+    await started
+    const second = server.backend.nextStart()
+    expect(await readJson(await post(server, '/sdapi/v1/skip', {}))).toBeNull()
+    await second
+    release()
+    const { images, info } = await readJson(await drawing)
+    expect(images).toHaveLength(1)
+    expect(JSON.parse(info).all_seeds).toEqual([6])
+  })
+
+  it('leaves requests of other keys alone', async () => {
+    const server = await startTestServer({ settings: { apiKey: ['a', 'b'] } })
+    const as = (key: string) => ({ authorization: `Basic ${btoa(`user:${key}`)}` })
+    const { release } = server.backend.hold()
+    const started = server.backend.nextStart()
+    const drawing = txt2img(server, { prompt: 'x' }, as('a'))
+    await started
+    expect((await ask(server, 'progress', as('b'))).state.job_count).toBe(0)
+    await post(server, '/sdapi/v1/interrupt', {}, as('b'))
+    release()
+    expect((await readJson(await drawing)).images).toHaveLength(1)
+  })
+})
+
+describe('AUTOMATIC1111: what clients send', () => {
+  it('answers Open WebUI: options, a switch of the model, the list, and a drawing', async () => {
+    const server = await startTestServer()
+    const headers = { authorization: '' }
+    expect((await ask(server, 'options', headers)).sd_model_checkpoint).toBe('acme/fake-1')
+    const switched = await post(server, '/sdapi/v1/options', { sd_model_checkpoint: 'fake-1' }, headers)
+    expect([switched.status, await readJson(switched)]).toEqual([200, null])
+    for (const model of await ask(server, 'sd-models', headers))
+      expect([model.title, model.model_name]).toEqual(['acme/fake-1', 'acme/fake-1'])
+    const body = { prompt: 'a cat', batch_size: 1, width: 512, height: 512, steps: 20, negative_prompt: 'blur' }
+    const answer = await readJson(await txt2img(server, body, headers))
+    expect(await lookAt(fromBase64(answer.images[0]))).toMatchObject({ width: 512, height: 512 })
+    expect(answer.info).toEqual(expect.any(String))
+  })
+
+  it('answers SillyTavern: a ping, its menus, a switch of the model, a drawing and its end', async () => {
+    const server = await startTestServer()
+    expect((await fetch(`${server.url}/sdapi/v1/options`)).status).toBe(200)
+    for (const menu of ['samplers', 'schedulers', 'upscalers', 'latent-upscale-modes']) {
+      for (const entry of await ask(server, menu)) expect(entry.name).toEqual(expect.any(String))
+    }
+    expect((await ask(server, 'sd-models'))[0].title).toBe('acme/fake-1')
+    for (const menu of ['sd-vae', 'sd-modules']) expect(await ask(server, menu)).toEqual([])
+    await post(server, '/sdapi/v1/options', { sd_model_checkpoint: 'acme/fake-1' })
+    expect(await ask(server, 'progress')).toMatchObject({ progress: 0, state: { job_count: 0 } })
+    const answer = await txt2img(server, {
+      prompt: 'a cat',
+      negative_prompt: 'blur',
+      sampler_name: 'Euler a',
+      scheduler: 'Karras',
+      steps: 20,
+      cfg_scale: 7,
+      width: 512,
+      height: 768,
+      restore_faces: false,
+      enable_hr: false,
+      hr_upscaler: 'Latent',
+      hr_scale: 2,
+      hr_additional_modules: [],
+      denoising_strength: 0.7,
+      hr_second_pass_steps: 0,
+      seed: -1,
+      override_settings: { CLIP_stop_at_last_layers: 1 },
+      override_settings_restore_afterwards: true,
+      clip_skip: 1,
+      save_images: true,
+      send_images: true,
+      do_not_save_grid: false,
+      do_not_save_samples: false,
+    })
+    expect((await readJson(answer)).images).toHaveLength(1)
+    expect((await post(server, '/sdapi/v1/interrupt', '')).status).toBe(200)
+    expect((await fetch(server.url, { method: 'HEAD' })).status).toBe(200)
+  })
+
+  it('answers LibreChat, which reads the info as text', async () => {
+    const server = await startTestServer({ abilities: { maxInferenceSteps: undefined } })
+    const body = { prompt: 'a cat', negative_prompt: 'blur', cfg_scale: 4.5, steps: 22, width: 1024, height: 1024 }
+    const { images, info } = await readJson(await txt2img(server, body))
+    const { infotexts, seed, width, height } = JSON.parse(info)
+    expect(images[0]).toMatch(/^iVBOR/)
+    expect([width, height]).toEqual([1024, 1024])
+    expect(infotexts[0]).toContain(`Seed: ${seed}`)
+  })
+
+  it('wants a user and a password once keys are set', async () => {
+    const server = await startTestServer({ settings: { apiKey: ['secret'] } })
+    const response = await txt2img(server, { prompt: 'x' })
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Basic'])
+    expect(await readJson(response)).toEqual({ detail: 'Incorrect username or password' })
+    expect((await txt2img(server, { prompt: 'x' }, { authorization: `Basic ${btoa('me:wrong')}` })).status).toBe(401)
+    expect((await txt2img(server, { prompt: 'x' }, { authorization: `Basic ${btoa('me:secret')}` })).status).toBe(200)
+  })
+
+  it('refuses to switch to a model that is not served', async () => {
+    const server = await startTestServer()
+    const response = await post(server, '/sdapi/v1/options', { sd_model_checkpoint: 'other.safetensors [abcdef1234]' })
+    expect([response.status, (await readJson(response)).detail]).toEqual([404, 'Checkpoint other.safetensors not found'])
+  })
+})
+
+describe('AUTOMATIC1111: extras', () => {
+  it('enlarges by a factor or to a size', async () => {
+    const server = await startTestServer()
+    const image = (await makePng(20, 10)).toString('base64')
+    const enlarge = async (fields: object) => {
+      const answer = await readJson(await post(server, '/sdapi/v1/extra-single-image', { image, ...fields }))
+      const { width, height } = await lookAt(fromBase64(answer.image))
+      return [width, height]
+    }
+    expect(await enlarge({ upscaling_resize: 3, upscaler_1: 'Nearest' })).toEqual([60, 30])
+    expect(await enlarge({ upscaler_1: 'None' })).toEqual([20, 10])
+    const size = { resize_mode: 1, upscaling_resize_w: 40, upscaling_resize_h: 40 }
+    expect(await enlarge(size)).toEqual([40, 40])
+    expect(await enlarge({ ...size, upscaling_crop: false })).toEqual([40, 20])
+    const batch = { imageList: [{ data: image, name: 'a.png' }], upscaling_resize: 2 }
+    const { images } = await readJson(await post(server, '/sdapi/v1/extra-batch-images', batch))
+    expect(await lookAt(fromBase64(images[0]))).toMatchObject({ width: 40, height: 20 })
+  })
+
+  it('tells from a picture how it was made', async () => {
+    const server = await startTestServer()
+    const drawn = await readJson(await txt2img(server, { prompt: 'a cat', negative_prompt: 'blur', seed: 9, steps: 3 }))
+    const told = await readJson(await post(server, '/sdapi/v1/png-info', { image: drawn.images[0] }))
+    expect(told.info).toBe(JSON.parse(drawn.info).infotexts[0])
+    expect(told.items.parameters).toBe(told.info)
+    expect(told.parameters).toMatchObject({ Prompt: 'a cat', 'Negative prompt': 'blur', Seed: '9', Steps: '3', 'Size-1': '64' })
+    const plain = (await makePng(8, 8)).toString('base64')
+    expect(await readJson(await post(server, '/sdapi/v1/png-info', { image: plain }))).toEqual({
+      info: '',
+      items: {},
+      parameters: {},
+    })
+  })
+})
