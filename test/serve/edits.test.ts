@@ -99,6 +99,10 @@ describe('POST /v1/images/edits', () => {
     expect(server.backend.requests[0]).toMatchObject({ prompt: 'é', numImages: 2 })
     expect(server.backend.requests[0]!.edit!.images.map((bytes) => Buffer.compare(bytes, png))).toEqual([0, 0])
     expect((await post(server, '/v1/images/edits', `{"prompt":"x","images":["${'A'.repeat(2_000_000)}"`)).status).toBe(400)
+    const many = await Promise.all(
+      Array.from({ length: 6 }, () => post(server, '/v1/images/edits', { prompt: 'x', images: [image_url] })),
+    )
+    expect(many.map((answer) => answer.status)).toEqual(Array(6).fill(200))
   })
 
   it('case 26: knows no file ids', async () => {

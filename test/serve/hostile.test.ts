@@ -187,6 +187,13 @@ describe('a server among strangers', () => {
     expect((await generate(server, { prompt: 'x' })).status).toBe(200)
   })
 
+  it('refuses large bodies of many small values', async () => {
+    const server = await startTestServer()
+    const body = `{"prompt":"x","a":[${'0,'.repeat(3_000_000)}0]}`
+    expect((await generate(server, body)).status).toBe(400)
+    expect((await generate(server, `{"prompt":${'['.repeat(2_000_000)}`)).status).toBe(400)
+  })
+
   it('refuses compressed bodies, which could hold anything', async () => {
     const server = await startTestServer()
     expect((await generate(server, { prompt: 'x' }, { 'content-encoding': 'gzip' })).status).toBe(400)

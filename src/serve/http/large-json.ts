@@ -8,7 +8,9 @@ import { DiffgentorError } from '../../errors.ts'
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads')
 const moved = []
+let count = 0
 const decode = (key, value) => {
+  if (++count > 1e6) throw new Error('it holds more than a million values')
   if (typeof value !== 'string' || value.length < 65536) return value
   const head = /^data:[^,]{0,100};base64,/.exec(value.slice(0, 128))
   const text = head ? value.slice(head[0].length) : value
@@ -26,12 +28,32 @@ try {
 parentPort.postMessage(answer, moved)
 `
 
+/** Bodies parsed at once; more wait, so that many large ones do not start as many threads. */
+const MAX_WORKERS = 2
+const waiting: (() => void)[] = []
+let running = 0
+
 /** Parses a large JSON body in a worker thread: at hundreds of megabytes a second it would hold up everyone else. */
 export async function parseLargeJson(bytes: Uint8Array): Promise<unknown> {
+  if (running >= MAX_WORKERS) await new Promise<void>((resolve) => waiting.push(resolve))
+  else running++
+  try {
+    return await parseInWorker(bytes)
+  } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else running--
+  }
+}
+
+async function parseInWorker(bytes: Uint8Array): Promise<unknown> {
+  const isWhole = bytes.buffer.byteLength === bytes.byteLength
+  const transferList = isWhole ? [bytes.buffer as ArrayBuffer] : []
   const answer = await new Promise<{ value?: unknown; fault?: string }>((resolve, reject) => {
-    const worker = new Worker(PROGRAM, { eval: true, workerData: bytes })
+    const worker = new Worker(PROGRAM, { eval: true, workerData: bytes, transferList })
     worker.once('message', resolve)
-    worker.once('error', reject)
+    // A thread that runs out of memory ends alone.
+    worker.once('error', (cause) => reject(new DiffgentorError('request_too_large', 'The body holds too much.', { cause })))
   })
   if (answer.fault === undefined) return answer.value
   throw new DiffgentorError('invalid_request', 'The body is not valid JSON.', { cause: answer.fault })
