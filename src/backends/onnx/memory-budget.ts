@@ -30,9 +30,10 @@ export function planMemory(
 ): MemoryBudget {
   const available = options.maxMemory === undefined ? availableMemory() : options.maxMemory * MEGABYTE
   const weights = options.cpuOffload ? largestComponent(description) : description.memoryBytes
-  // Activations grow with the width of the layers, weights with its square.
-  const perPixel = FULL_SIZE_BYTES_PER_PIXEL * Math.sqrt(description.memoryBytes / FULL_SIZE_WEIGHT_BYTES)
-  const needFor = ({ width, height }: Size) => PROCESS_BYTES + weights + perPixel * width * height
+  // Activations grow with the width of the layers, weights with its square; larger models are deeper, not wider.
+  const width = Math.min(1, Math.sqrt(description.memoryBytes / FULL_SIZE_WEIGHT_BYTES))
+  const perPixel = FULL_SIZE_BYTES_PER_PIXEL * width
+  const needFor = (size: Size) => PROCESS_BYTES + weights + perPixel * size.width * size.height
   return {
     available,
     needFor,

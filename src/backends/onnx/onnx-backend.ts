@@ -61,7 +61,8 @@ interface OnnxParts {
 /** What is drawn for a request, and what is done to the result. */
 interface Fitted {
   edit: EditSource | undefined
-  size: Size
+  /** Absent: the model chooses. */
+  size: Size | undefined
   finish?: ((picture: RawPicture) => RawPicture) | undefined
   note?: string | undefined
 }
@@ -92,9 +93,9 @@ class OnnxBackend implements ImageBackend {
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
     context.signal.throwIfAborted()
     const { edit, size, finish, note } = await this.#fitEdit(request)
-    const maxWorkers = this.#parts.memory.countFitting(size)
+    const maxWorkers = this.#parts.memory.countFitting(size ?? this.#parts.description.defaults)
     const seeds = request.seeds ?? Array.from({ length: request.numImages }, () => randomInt(2 ** 32))
-    const calls = this.#split({ ...request, edit, size: request.size ?? (edit && size), seeds, numImages: seeds.length })
+    const calls = this.#split({ ...request, edit, size, seeds, numImages: seeds.length })
     this.#hash ??= this.#parts.hash().catch(() => undefined)
     const results = await this.#draw(calls, context, maxWorkers)
     return {
@@ -104,10 +105,10 @@ class OnnxBackend implements ImageBackend {
     }
   }
 
-  /** An edit without a size keeps its source's. */
+  /** An edit without a size keeps its source's, unless the model only looks at the source. */
   async #fitEdit({ edit, size }: ImageRequest): Promise<Fitted> {
-    const { capabilities, defaults } = this.#parts.description
-    if (!edit || size || !capabilities.sizes) return { edit, size: size ?? defaults }
+    const { capabilities, looksAtReferences } = this.#parts.description
+    if (!edit || size || looksAtReferences || !capabilities.sizes) return { edit, size }
     return await padEdit(edit, capabilities.sizes)
   }
 

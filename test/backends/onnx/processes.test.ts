@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { openOnnxBackend } from '../../../dist/backends/onnx/onnx-backend.js'
 import { type BackendSettings, SHARED_SETTINGS, withDefaults } from '../../../src/config/settings.ts'
 import type { ImageBackend, ImageRequest, Progress } from '../../../src/contract/index.ts'
 import { fixturePath } from '../../support/fixtures.ts'
+import { listProcesses } from '../../support/processes.ts'
 
 let cacheDir: string
 let backend: ImageBackend | undefined
@@ -33,16 +34,12 @@ async function openTiny(values: Partial<BackendSettings> = {}): Promise<ImageBac
 
 /** The processes that hold a model for a process. */
 function workersOf(parent: number | undefined): number[] {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n')
-  return lines
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [])
-    .filter(([, , ppid, args]) => Number(ppid) === parent && args?.includes('worker-process'))
-    .map(([, pid]) => Number(pid))
+  const workers = listProcesses().filter((facts) => facts.parent === parent && facts.command.includes('worker-process'))
+  return workers.map(({ pid }) => pid)
 }
 
 function isRunning(pid: number): boolean {
-  const state = execFileSync('ps', ['-A', '-o', 'pid=,stat='], { encoding: 'utf8' })
-  return new RegExp(`^\\s*${pid}\\s+[^Z]`, 'm').test(state)
+  return listProcesses().some((facts) => facts.pid === pid && facts.isAlive)
 }
 
 const onFirstStep = (act: () => void) => (event: Progress) => {
