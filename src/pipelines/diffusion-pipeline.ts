@@ -72,9 +72,13 @@ export class DiffusionPipeline implements Pipeline {
   }
 
   async warmUp(context: CallContext): Promise<void> {
-    const { facts, prompts, vae } = this.#model
-    const encoders = facts.traits.components.filter((name) => name.startsWith('text_encoder'))
-    for (const encoder of encoders) await prompts.load(encoder, { adapters: NO_ADAPTERS, context })
+    const { facts, prompts, sequences, vae } = this.#model
+    for (const encoder of facts.signatures.keys()) {
+      if (!encoder.startsWith('text_encoder')) continue
+      const kind = facts.traits.encoders?.[encoder] ?? 'clip'
+      if (kind === 'clip') await prompts.load(encoder, { adapters: NO_ADAPTERS, context })
+      if (kind === 'sequence') await sequences.load(encoder, context)
+    }
     await openDenoiser(this.#model, { adapters: NO_ADAPTERS, context })
     await vae.warmUp(context)
   }

@@ -2,23 +2,78 @@ import type { ImageRequest, ImageWarning } from '../contract/index.ts'
 import type { DrawingMode } from './job.ts'
 import type { PipelineFamily } from './pipeline.ts'
 
+const UNET_FAMILIES: readonly PipelineFamily[] = [
+  'stable-diffusion',
+  'stable-diffusion-inpaint',
+  'stable-diffusion-xl',
+  'stable-diffusion-xl-refiner',
+  'stable-diffusion-xl-inpaint',
+  'latent-consistency',
+  'instruct-pix2pix',
+  'latent-upscale',
+]
+
+type Wish = readonly [field: string, given: unknown, isHonoured: boolean, why: string]
+
 /** Says which wishes of a request mean nothing to a family. */
 export function listIgnoredWishes(family: PipelineFamily, mode: DrawingMode, request: ImageRequest): ImageWarning[] {
-  const { diffusion = {}, edit, trueCfgScale } = request
+  return [...listTextWishes(family, request), ...listDrawingWishes(family, mode, request)]
+    .filter(([, given, isHonoured]) => given !== undefined && !isHonoured)
+    .map(([field, , , why]) => ({ kind: 'ignored', field, detail: `${field} is not used: ${why}.` }))
+}
+
+function listTextWishes(family: PipelineFamily, request: ImageRequest): Wish[] {
+  const { diffusion = {}, negativePrompt, trueCfgScale = 1 } = request
+  const isUnet = UNET_FAMILIES.includes(family)
+  const isFlux = isFlux1(family)
+  const isSd3 = family === 'stable-diffusion-3'
+  const several = 'only models with several text encoders know it'
+  const syntax = diffusion.promptSyntax === 'none' ? undefined : diffusion.promptSyntax
+  return [
+    ['prompt_2', diffusion.prompt2, family.startsWith('stable-diffusion-xl') || isSd3 || isFlux, several],
+    ['prompt_3', diffusion.prompt3, isSd3, 'only Stable Diffusion 3 models know it'],
+    ['negative_prompt_2', diffusion.negativePrompt2, isSd3 || isFlux, several],
+    ['negative_prompt_3', diffusion.negativePrompt3, isSd3, 'only Stable Diffusion 3 models know it'],
+    ['negative_prompt', negativePrompt || undefined, !isFlux || trueCfgScale > 1, 'FLUX.1 needs a true_cfg_scale above 1 for it'],
+    [
+      'negative_prompt',
+      negativePrompt || undefined,
+      family !== 'flux2-klein',
+      'FLUX.2 klein is guided away from the empty prompt only',
+    ],
+    ['max_sequence_length', diffusion.maxSequenceLength, !isUnet, 'CLIP encoders have a fixed length'],
+    ['clip_skip', diffusion.clipSkip || undefined, isUnet || isSd3, 'this model does not use the layers of CLIP'],
+    ['prompt_syntax', syntax, isUnet, 'the text encoders of this model know no weights'],
+  ]
+}
+
+function listDrawingWishes(
+  family: PipelineFamily,
+  mode: DrawingMode,
+  { diffusion = {}, edit, trueCfgScale }: ImageRequest,
+): Wish[] {
   const isXl = family.startsWith('stable-diffusion-xl')
   const isPix2Pix = family === 'instruct-pix2pix'
   const onlyXl = 'only Stable Diffusion XL models know it'
-  const wishes: [field: string, given: unknown, isHonoured: boolean, why: string][] = [
-    ['prompt_2', diffusion.prompt2, isXl, onlyXl],
+  const looks = mode === 'reference'
+  return [
     ['original_size', diffusion.originalSize, isXl, onlyXl],
     ['target_size', diffusion.targetSize, isXl, onlyXl],
     ['crop_top_left', diffusion.cropTopLeft, isXl, onlyXl],
     ['denoising_start', diffusion.denoisingStart, isXl && mode === 'image', 'only Stable Diffusion XL edits know it'],
     ['image_guidance_scale', edit?.imageGuidanceScale, isPix2Pix, 'only InstructPix2Pix models know it'],
     ['strength', edit?.strength, !isPix2Pix, 'InstructPix2Pix models always run every step'],
-    ['true_cfg_scale', trueCfgScale, false, 'this model knows the ordinary guidance scale only'],
+    ['strength', edit?.strength, !looks, 'this model looks at the source and always runs every step'],
+    ['resize_references', diffusion.resizeReferences, family === 'flux-kontext' && looks, 'only FLUX Kontext edits know it'],
+    ['guidance_rescale', diffusion.guidanceRescale || undefined, UNET_FAMILIES.includes(family), 'only UNet models know it'],
+    ['true_cfg_scale', trueCfgScale, takesTrueGuidance(family), 'this model knows the ordinary guidance scale only'],
   ]
-  return wishes
-    .filter(([, given, isHonoured]) => given !== undefined && !isHonoured)
-    .map(([field, , , why]) => ({ kind: 'ignored', field, detail: `${field} is not used: ${why}.` }))
+}
+
+function isFlux1(family: PipelineFamily): boolean {
+  return family === 'flux' || family === 'flux-fill' || family === 'flux-kontext'
+}
+
+function takesTrueGuidance(family: PipelineFamily): boolean {
+  return isFlux1(family) || family.startsWith('qwen-image')
 }

@@ -97,6 +97,8 @@ export interface ModelDescription {
   family: PipelineFamily
   components: ModelComponent[]
   capabilities: BackendCapabilities
+  /** Edits draw from noise and look at their pictures, which keep the sizes they have. */
+  looksAtReferences: boolean
   /** The model's own defaults: `generation_config.json` first, then the family's. */
   defaults: ModelDefaults
   /** The class in the folder's scheduler configuration, or the family's default. */

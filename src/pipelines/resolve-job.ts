@@ -88,7 +88,8 @@ function chooseSize(
   { references, source }: GivenPictures,
   warn: JobParts['warn'],
 ): Size {
-  const told = request.size ?? (references.length > 0 ? traits.references!.sizeFor(references, folder.generationConfig) : undefined)
+  const told =
+    request.size ?? (references.length > 0 ? traits.references!.sizeFor(references, folder.generationConfig) : undefined)
   if (told || !source) {
     assertSize(told ?? sizes.default, sizes)
     return told ?? sizes.default

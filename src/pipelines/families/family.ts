@@ -1,3 +1,4 @@
+import type { GeneratedImage } from '../../contract/index.ts'
 import type { NoiseSource } from '../../noise/noise-source.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { DenoiseStart } from '../denoise.ts'
@@ -9,6 +10,8 @@ export interface PreparedRequest {
   begin(noise: NoiseSource, handedOver?: Tensor): Promise<DenoiseStart>
   /** Brings what the loop works on, such as tokens, to latents [1, C, h, w] as the VAE wants them. Absent: they are such already. */
   toLatents?(state: Tensor): Tensor
+  /** Makes what the VAE decoded into what is handed out. Absent: the picture as decoded. */
+  present?(decoded: Tensor): GeneratedImage['picture'] | Promise<GeneratedImage['picture']>
 }
 
 /** What a family says: how a request is made ready. Loop, schedule, VAE and result are the same for all. */

@@ -2,6 +2,7 @@ import { zeros } from '../channels.ts'
 import { findInput } from '../folder/denoiser-inputs.ts'
 import type { DenoiserFeeds } from '../graphs/denoiser.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
+import { withPlainSyntax } from './plain-syntax.ts'
 
 /** Guided models read 512 tokens, FLUX.1 schnell was trained on 256. */
 const USUAL_TEXT_LENGTH = { guided: 512, schnell: 256 }
@@ -21,7 +22,7 @@ export async function encodeFluxTexts(
   const usual = takesGuidance(model) ? USUAL_TEXT_LENGTH.guided : USUAL_TEXT_LENGTH.schnell
   const maxLength = job.request.diffusion?.maxSequenceLength ?? usual
   const wish = { state: 'last', pooled: true } as const
-  const { pooled } = await model.prompts.encode({ encoder: 'text_encoder', text: texts.clip, wish, field }, job)
+  const { pooled } = await model.prompts.encode({ encoder: 'text_encoder', text: texts.clip, wish, field }, withPlainSyntax(job))
   const { states } = await model.sequences.encode(
     { encoder: 'text_encoder_2', text: texts.t5, maxLength, padded: true, field },
     job,

@@ -5,7 +5,10 @@ import { prepareFlux, prepareFluxFill, prepareFluxKontext } from './flux.ts'
 import { prepareFlux2Klein } from './flux2-klein.ts'
 import { prepareInstructPix2Pix } from './instruct-pix2pix.ts'
 import { prepareLatentConsistency } from './latent-consistency.ts'
+import { prepareLatentUpscale } from './latent-upscale.ts'
+import { preparePixArt } from './pixart.ts'
 import { prepareQwenImage, prepareQwenImageEdit } from './qwen-image.ts'
+import { prepareSana } from './sana.ts'
 import { prepareStableDiffusion } from './stable-diffusion.ts'
 import { prepareStableDiffusion3 } from './stable-diffusion-3.ts'
 import { prepareStableDiffusionXl } from './stable-diffusion-xl.ts'
@@ -19,6 +22,7 @@ const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'stable-diffusion-xl-inpaint': prepareStableDiffusionXl,
   'latent-consistency': prepareLatentConsistency,
   'instruct-pix2pix': prepareInstructPix2Pix,
+  'latent-upscale': prepareLatentUpscale,
   'stable-diffusion-3': prepareStableDiffusion3,
   flux: prepareFlux,
   'flux-fill': prepareFluxFill,
@@ -28,6 +32,8 @@ const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'qwen-image': prepareQwenImage,
   'qwen-image-edit': prepareQwenImageEdit,
   'qwen-image-edit-plus': prepareQwenImageEdit,
+  sana: prepareSana,
+  pixart: preparePixArt,
 }
 
 /** How a family makes a request ready. */

@@ -7,6 +7,7 @@ import { classifierFreeGuidance, withoutGuidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { startImage } from '../start-image.ts'
 import type { PrepareRequest } from './family.ts'
+import { withPlainSyntax } from './plain-syntax.ts'
 import { predictFlow } from './predict-flow.ts'
 
 const USUAL_TEXT_LENGTH = 256
@@ -46,7 +47,8 @@ async function encodeTexts(
   field: string,
 ): Promise<DenoiserFeeds> {
   const wish = { state: 1 + (field === 'prompt' ? (job.request.diffusion?.clipSkip ?? 0) : 0), pooled: true }
-  const clip = (encoder: ComponentName, text: string) => model.prompts.encode({ encoder, text, wish, field }, job)
+  const clip = (encoder: ComponentName, text: string) =>
+    model.prompts.encode({ encoder, text, wish, field }, withPlainSyntax(job))
   const a = await clip('text_encoder', first)
   const b = await clip('text_encoder_2', second)
   const maxLength = job.request.diffusion?.maxSequenceLength ?? USUAL_TEXT_LENGTH

@@ -36,7 +36,6 @@ const FAMILY_WORDS: Readonly<Record<string, PipelineFamily>> = {
   'qwen-image-edit-2509': 'qwen-image-edit-plus',
   'qwen-image-edit-2511': 'qwen-image-edit-plus',
   sana: 'sana',
-  'sana-sprint': 'sana',
   pixart: 'pixart',
   'pixart-alpha': 'pixart',
   'pixart-sigma': 'pixart',

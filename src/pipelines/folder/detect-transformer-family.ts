@@ -26,6 +26,9 @@ const CLASS_FAMILIES: readonly (readonly [prefix: string, family: PipelineFamily
   ['QwenImageEditPlus', 'qwen-image-edit-plus'],
   ['QwenImageEdit', 'qwen-image-edit'],
   ['QwenImage', 'qwen-image'],
+  ['Sana', 'sana'],
+  ['PixArt', 'pixart'],
+  ['Wan', 'wan'],
 ]
 
 /** Families whose graphs are alike, so that only a word can tell them apart. */

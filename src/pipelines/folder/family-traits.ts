@@ -1,7 +1,7 @@
 import type { Size } from '../../contract/index.ts'
 import type { PipelineFamily } from '../pipeline.ts'
-import type { ComponentName } from './graph-files.ts'
 import { FURTHER_TRAITS } from './further-traits.ts'
+import type { ComponentName } from './graph-files.ts'
 import { TRANSFORMER_TRAITS } from './transformer-traits.ts'
 
 /** What pictures an edit may look at, and how large its result is when no size is asked for. */
@@ -15,6 +15,8 @@ export interface ReferenceRule {
 export interface FamilyTraits {
   /** Components without which nothing can be drawn. */
   components: readonly ComponentName[]
+  /** Text encoders that are not CLIP's: read by T5 or a language model, or in a way of the family's own. */
+  encoders?: Readonly<Partial<Record<ComponentName, 'sequence' | 'own'>>>
   generate: boolean
   edit: boolean
   mask: boolean
@@ -125,8 +127,15 @@ export const FAMILY_TRAITS: Readonly<Record<PipelineFamily, FamilyTraits>> = {
     guidanceScale: 9,
     vaeScaleFactor: 4,
     vaeScaling: 0.08333,
+    references: { most: 1, sizeFor: ([small]) => enlargeFourfold(small!) },
     scheduler: { ...LATENT_SCHEDULE, _class_name: 'DDIMScheduler', prediction_type: 'v_prediction' },
   },
+}
+
+/** Four times the small picture, cut down to what the UNet can halve three times. */
+function enlargeFourfold(small: Size): Size {
+  const side = (length: number) => 4 * Math.max(8, length - (length % 8))
+  return { width: side(small.width), height: side(small.height) }
 }
 
 /** Steps and guidance of students trained to draw in one step without guidance (SD-Turbo, SDXL-Turbo). */

@@ -8,6 +8,7 @@ import { assertPrecision } from './assert-precision.ts'
 import { fixedDimension } from './denoiser-inputs.ts'
 import { detectFamily, parseFamily } from './detect-family.ts'
 import { detectTransformerFamily } from './detect-transformer-family.ts'
+import { adjustTraits } from './distilled-traits.ts'
 import { FAMILY_TRAITS, type FamilyTraits } from './family-traits.ts'
 import type { ComponentName } from './graph-files.ts'
 import { readDefaults } from './model-defaults.ts'
@@ -60,7 +61,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   const family = unet
     ? detectFamily(unet, latentChannels)
     : detectTransformerFamily({ path, transformer: transformer!, className: folder.index['_class_name'], asked })
-  const traits = FAMILY_TRAITS[family]
+  const traits = adjustTraits(family, FAMILY_TRAITS[family], { denoiser, index: folder.index })
   assertComplete(path, signatures, traits)
   if (options.modelType) warnings.push(...compareFamilies(options.modelType, family))
   const schedulerConfig = folder.schedulerConfig ? parseSchedulerConfig(folder.schedulerConfig) : traits.scheduler

@@ -13,6 +13,8 @@ export interface ModelFolder {
   root: string
   /** Absolute paths of the graphs. */
   graphs: ReadonlyMap<ComponentName, string>
+  /** Names of what lies directly in `root`. */
+  files: ReadonlySet<string>
   /** `model_index.json`, empty when it is missing. */
   index: JsonObject
   /** `config.json` beside each graph, where there is one. */
@@ -39,6 +41,7 @@ export async function readModelFolder(folder: string, dtype?: StoredPrecision): 
   return {
     root,
     graphs,
+    files: new Set(await readdir(root)),
     configs,
     index: (await readJson(join(root, 'model_index.json'))) ?? {},
     schedulerConfig: await readText(join(root, 'scheduler', 'scheduler_config.json')),
@@ -46,9 +49,10 @@ export async function readModelFolder(folder: string, dtype?: StoredPrecision): 
   }
 }
 
-/** The tokenizer folder of a text encoder: `tokenizer`, `tokenizer_2` … */
-export function tokenizerFolder({ root }: ModelFolder, encoder: ComponentName): string {
-  return join(root, encoder.replace('text_encoder', 'tokenizer'))
+/** The tokenizer folder of a text encoder: `tokenizer`, `tokenizer_2` …, or the model's own where files lie flat in it. */
+export function tokenizerFolder({ root, files }: ModelFolder, encoder: ComponentName): string {
+  const name = encoder.replace('text_encoder', 'tokenizer')
+  return !files.has(name) && files.has('tokenizer.json') ? root : join(root, name)
 }
 
 async function assertFolder(folder: string): Promise<void> {

@@ -7,6 +7,7 @@ const FLOW = { _class_name: 'FlowMatchEulerDiscreteScheduler', num_train_timeste
 
 const SD3: FamilyTraits = {
   components: ['text_encoder', 'text_encoder_2', 'transformer', 'vae_decoder'],
+  encoders: { text_encoder_3: 'sequence' },
   generate: true,
   edit: true,
   mask: true,
@@ -24,8 +25,10 @@ const SD3: FamilyTraits = {
 
 const FLUX: FamilyTraits = {
   ...SD3,
+  encoders: { text_encoder_2: 'sequence' },
   guidanceScale: 3.5,
-  maskGuidanceScale: 3.5,
+  maskGuidanceScale: 7,
+  imageGuidanceScale: 7,
   vaeScaling: 0.3611,
   scheduler: { ...FLOW, shift: 3, use_dynamic_shifting: true },
 }
@@ -54,6 +57,7 @@ export const TRANSFORMER_TRAITS = {
   'flux2-klein': {
     ...SD3,
     components: ['text_encoder', 'transformer', 'vae_decoder'],
+    encoders: { text_encoder: 'sequence' },
     mask: false,
     references: { most: 10, sizeFor: ([first]) => cropSize(first!) },
     numInferenceSteps: 4,

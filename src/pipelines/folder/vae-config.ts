@@ -20,7 +20,8 @@ export interface VaeConfig {
 /** Reads the VAE's constants from its configuration; missing ones are the family's. */
 export function readVaeConfig({ configs }: ModelFolder, traits: FamilyTraits, latentChannels: number): VaeConfig {
   const config: JsonObject = configs.get('vae_decoder') ?? configs.get('vae_encoder') ?? {}
-  const blocks = Array.isArray(config['block_out_channels']) ? config['block_out_channels'].length : undefined
+  const channels = config['block_out_channels'] ?? config['encoder_block_out_channels']
+  const blocks = Array.isArray(channels) ? channels.length : undefined
   const patch = traits.latentPatch ?? 1
   return {
     latentChannels,
