@@ -27,7 +27,8 @@ export async function drawImage(stages: readonly Stage[], place: ImagePlace): Pr
   const { job: last, prepared } = stages.at(-1)!
   const latents = await drawLatents(stages, place)
   assertNumbers(latents)
-  const picture = tensorToPicture(await last.vae.decode(prepared.toLatents?.(latents) ?? latents, last.context))
+  const decoded = await last.vae.decode(prepared.toLatents?.(latents) ?? latents, last.context)
+  const picture = (await prepared.present?.(decoded)) ?? tensorToPicture(decoded)
   const drawn = { picture, seed: place.seed }
   return last.request.diffusion?.saveLatents ? { ...drawn, latents: encodeNpy(latents) } : drawn
 }

@@ -15,6 +15,8 @@ export type DenoiserRole =
   | 'imageIds'
   | 'textIds'
   | 'textMask'
+  | 'resolution'
+  | 'aspectRatio'
 
 export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
   latents: ['sample', 'latent_sample', 'latent', 'latents', 'hidden_states', 'x'],
@@ -30,6 +32,8 @@ export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
   imageIds: ['img_ids'],
   textIds: ['txt_ids'],
   textMask: ['encoder_hidden_states_mask', 'encoder_attention_mask', 'attention_mask'],
+  resolution: ['resolution'],
+  aspectRatio: ['aspect_ratio'],
 }
 
 export const DENOISER_OUTPUTS = ['out_sample', 'out_hidden_states', 'noise_pred', 'sample', 'output']

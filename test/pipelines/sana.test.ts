@@ -1,0 +1,3 @@
+import { describeTransformer } from '../support/transformer-suite.ts'
+
+describeTransformer({ model: 'sana' })
