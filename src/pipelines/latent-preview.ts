@@ -7,41 +7,46 @@ import { solveLinearSystem } from './linear-system.ts'
 const RIDGE = 1e-3
 const COLORS = 3
 
-/** A linear map from latents to colors, fitted to a picture that was decoded in full: rough, but free. */
+/** A linear map from latents to colors, fitted to the pictures that were decoded in full: rough, but free. */
 export class LatentPreview {
+  /** Sums over all latents seen: of the products of two channels, and of a channel with a color. The last channel is always 1. */
+  #products: number[][] | undefined
+  #targets: number[][] = []
+  #seen = 0
   /** One row a color: a weight for each channel, then the offset. */
   #weights: number[][] | undefined
 
   get isReady(): boolean {
-    return this.#weights !== undefined
+    return this.#products !== undefined
   }
 
-  /** Fits the map by least squares to latents [1, C, h, w] and their picture [1, 3, H, W], unless it was fitted before. */
+  /** Takes latents [1, C, h, w] and their picture [1, 3, H, W] into the fit. */
   learn(latents: Tensor, picture: Tensor): void {
-    if (this.#weights) return
     const [, channels = 1, height = 1, width = 1] = latents.shape
     const plane = height * width
-    const means = shrink(picture, { height, width })
     const size = channels + 1
-    const products = Array.from({ length: size }, () => new Array<number>(size).fill(0))
-    const targets = Array.from({ length: COLORS }, () => new Array<number>(size).fill(0))
+    this.#products ??= emptyRows(size, size)
+    if (this.#targets.length === 0) this.#targets = emptyRows(COLORS, size)
+    const means = shrink(picture, { height, width })
+    const features = new Float64Array(size).fill(1)
     for (let at = 0; at < plane; at++) {
-      const feature = (i: number) => (i === channels ? 1 : latents.data[i * plane + at]!)
+      for (let i = 0; i < channels; i++) features[i] = latents.data[i * plane + at]!
       for (let i = 0; i < size; i++) {
-        for (let j = 0; j < size; j++) products[i]![j]! += feature(i) * feature(j)
-        for (let color = 0; color < COLORS; color++) targets[color]![i]! += feature(i) * means[color * plane + at]!
+        for (let j = 0; j < size; j++) this.#products[i]![j]! += features[i]! * features[j]!
+        for (let color = 0; color < COLORS; color++) this.#targets[color]![i]! += features[i]! * means[color * plane + at]!
       }
     }
-    for (let i = 0; i < size; i++) products[i]![i]! += RIDGE * plane
-    this.#weights = targets.map((target) => solveLinearSystem(products, target))
+    this.#seen += plane
+    this.#weights = undefined
   }
 
-  /** A picture of one pixel a latent. */
+  /** A picture of one pixel a latent. Only once something was learned. */
   render({ data, shape }: Tensor): RawPicture {
     const [, channels = 1, height = 1, width = 1] = shape
     const plane = height * width
     const colors = new Float32Array(COLORS * plane)
-    for (const [color, weights] of this.#weights!.entries()) {
+    this.#weights ??= this.#fit()
+    for (const [color, weights] of this.#weights.entries()) {
       for (let at = 0; at < plane; at++) {
         let value = weights[channels]!
         for (let channel = 0; channel < channels; channel++) value += weights[channel]! * data[channel * plane + at]!
@@ -50,6 +55,15 @@ export class LatentPreview {
     }
     return tensorToPicture({ data: colors, shape: [1, COLORS, height, width] })
   }
+
+  #fit(): number[][] {
+    const matrix = this.#products!.map((row, i) => row.map((value, j) => (i === j ? value + RIDGE * this.#seen : value)))
+    return this.#targets.map((target) => solveLinearSystem(matrix, target))
+  }
+}
+
+function emptyRows(rows: number, columns: number): number[][] {
+  return Array.from({ length: rows }, () => new Array<number>(columns).fill(0))
 }
 
 /** Means over the pixels of each latent. */
