@@ -58,6 +58,7 @@ export async function benchBatch() {
     return [
       [`rows/s at ${small} rows`, few.rowsPerSecond.toFixed(0), ''],
       [`rows/s at ${rows} rows`, many.rowsPerSecond.toFixed(0), ''],
+      ['processor time per row, ratio', (few.cpuMicroseconds / many.cpuMicroseconds).toFixed(3), ''],
       ['ratio', (many.rowsPerSecond / few.rowsPerSecond).toFixed(3), '≥ 0.95'],
       ['time per row ÷ bare loop', (bare.rowsPerSecond / few.rowsPerSecond).toFixed(2), '≤ 1.5'],
       ['processor time per row ÷ bare loop', (few.cpuMicroseconds / bare.cpuMicroseconds).toFixed(2), ''],

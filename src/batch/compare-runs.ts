@@ -8,7 +8,7 @@ const SHAPING_NAMES: readonly string[] = Object.entries(BATCH_SETTINGS as Settin
   .map(([name]) => name)
 
 /** What would make other pictures than the folder's earlier run, one phrase a difference: `guidance_scale was 7, is 5`. */
-export function compareRuns(earlier: RunRecord, present: RunRecord): string[] {
+function compareRuns(earlier: RunRecord, present: RunRecord): string[] {
   const differences: string[] = []
   const compare = (name: string, was: unknown, is: unknown) => {
     const [before, now] = [describe(was), describe(is)]

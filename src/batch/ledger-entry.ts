@@ -1,5 +1,5 @@
 import type { Usage } from '../contract/index.ts'
-import { DiffgentorError, ERROR_TRAITS, type ErrorCode } from '../errors.ts'
+import type { DiffgentorError, ErrorCode } from '../errors.ts'
 
 /**
  * What the ledger says of a row; the last line of a row wins. `started` is written before a request leaves for a paid API.
@@ -104,9 +104,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 /** An error as the ledger keeps it. */
 export function toLedgerError(error: DiffgentorError): LedgerError {
   return { code: error.code, message: error.message, retryable: error.traits.retryable }
-}
-
-/** An error read back from the ledger. */
-export function fromLedgerError({ code, message }: LedgerError): DiffgentorError {
-  return new DiffgentorError(code in ERROR_TRAITS ? code : 'internal', message)
 }

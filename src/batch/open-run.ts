@@ -26,7 +26,7 @@ export interface OpenedRun {
 }
 
 /** Makes the output folder when needed; returns its real path. */
-export function makeOutputFolder(path: string): string {
+function makeOutputFolder(path: string): string {
   try {
     mkdirSync(path, { recursive: true })
     return realpathSync(path)
