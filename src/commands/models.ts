@@ -26,15 +26,13 @@ export const modelsCommand = ({ terminal }: CommandContext): CommandModule => ({
       .option('output_dir', { type: 'string', requiresArg: true, describe: 'New folder for the quantized model' })
       .option('kind', {
         choices: QUANTIZATION_KINDS,
-        describe: 'int8-matmul is fast and rounds a little, int4-weights is small; convolutions and the VAE stay as they are',
+        describe:
+          'int8-matmul keeps linear layers in bytes, int4-weights in four bits; convolutions and the VAE stay as they are',
       })
       .option('json', { type: 'boolean', describe: 'Print JSON' })
       .example('$0 models', 'What --model_name can name')
       .example('$0 models info emoji', 'Family, sizes, defaults and memory of a model')
-      .example(
-        '$0 models quantize ./sd15 --output_dir ./sd15-int8',
-        'Linear layers in bytes: less memory, faster on newer processors',
-      ),
+      .example('$0 models quantize ./sd15 --output_dir ./sd15-int8', 'A copy with less disk and memory'),
   handler: async (args) => {
     refuseUnknownFlags(args, ['action', 'name', 'model_type', 'output_dir', 'kind', 'json'])
     refuseStrayWords(args, 1)
