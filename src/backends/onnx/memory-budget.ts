@@ -29,7 +29,7 @@ export function planMemory(
   options: { maxMemory?: number | undefined; cpuOffload: boolean },
 ): MemoryBudget {
   const available = options.maxMemory === undefined ? availableMemory() : options.maxMemory * MEGABYTE
-  const weights = options.cpuOffload ? largestComponent(description) : description.memoryBytes
+  const weights = options.cpuOffload ? largestStage(description) : description.memoryBytes
   // Activations grow with the width of the layers, weights with its square; larger models are deeper, not wider.
   const width = Math.min(1, Math.sqrt(description.memoryBytes / FULL_SIZE_WEIGHT_BYTES))
   const perPixel = FULL_SIZE_BYTES_PER_PIXEL * width
@@ -45,18 +45,35 @@ export function planMemory(
   }
 }
 
-function largestComponent({ components, memoryBytes }: ModelDescription): number {
+/** Why a model must be held in parts although nobody asked for it: as a whole it is too large, in parts it fits. */
+export function whyOffload(description: ModelDescription, maxMemory: number | undefined): string | undefined {
+  const whole = planMemory(description, { maxMemory, cpuOffload: false })
+  const parts = planMemory(description, { maxMemory, cpuOffload: true })
+  const size = description.defaults
+  if (whole.needFor(size) <= whole.available || parts.needFor(size) > parts.available) return undefined
+  return `The whole model needs about ${gigabytes(whole.needFor(size))} of memory and ${gigabytes(whole.available)} may be used, so only the parts in use are kept in memory.`
+}
+
+/** Bytes of the parts that work together: all text encoders, the denoiser, or the VAE. */
+function largestStage({ components, memoryBytes }: ModelDescription): number {
+  const stages = new Map<string, number>()
+  for (const { name, weightBytes } of components) {
+    const stage = name.replace(/_.*/, '')
+    stages.set(stage, (stages.get(stage) ?? 0) + weightBytes)
+  }
   const stored = components.reduce((sum, { weightBytes }) => sum + weightBytes, 0)
-  const largest = Math.max(0, ...components.map(({ weightBytes }) => weightBytes))
-  return stored === 0 ? 0 : (largest / stored) * memoryBytes
+  return stored === 0 ? 0 : (Math.max(0, ...stages.values()) / stored) * memoryBytes
 }
 
 function outOfMemory({ family }: ModelDescription, size: Size, need: number, available: number): DiffgentorError {
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`
   return new DiffgentorError(
     'out_of_memory',
     `This ${family} model needs about ${gigabytes(need)} of memory at ${size.width}x${size.height} and ${gigabytes(available)} may be used; draw a smaller picture, add --enable_cpu_offload, choose a smaller model, or raise --max_memory if you know better.`,
   )
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`
 }
 
 /** What the system can still give this program: memory without an owner, and what is left under the limit of its group. */

@@ -17,7 +17,7 @@ import { type FoundModel, findModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
 import { checkRequest, describeModel, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
 import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
-import { type MemoryBudget, planMemory } from './memory-budget.ts'
+import { type MemoryBudget, planMemory, whyOffload } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** Two pieces of work a process, so that it never waits for the next one. */
@@ -27,9 +27,10 @@ const MAX_IMAGES_PER_CALL = 64
 /** Opens a model folder behind processes of its own. Only its description is read now; a process starts with the first picture. */
 export async function openOnnxBackend(settings: BackendSettings & { batchSize?: number | undefined }): Promise<ImageBackend> {
   const model = await findModel(settings.modelName, settings)
-  const plan = planEngine(settings)
+  const asked = planEngine(settings)
   await checkDevice(settings)
-  const description = await describeModel(model.folder, settings.modelType, plan.dtype)
+  const description = await describeModel(model.folder, settings.modelType, asked.dtype)
+  const plan = holdInPartsIfNeeded(asked, settings, description)
   const memory = planMemory(description, { maxMemory: settings.maxMemory, cpuOffload: plan.cpuOffload })
   const fitting = memory.countFitting(description.defaults)
   const size = settings.numWorkers ?? Math.min(fitting, countWorkers(description, plan.devices))
@@ -47,6 +48,14 @@ export async function openOnnxBackend(settings: BackendSettings & { batchSize?: 
       settings,
     )
   return new OnnxBackend({ model, description, plan, memory, pool, hash })
+}
+
+/** The same plan, or one that holds only the parts in use where the whole model is too large. */
+function holdInPartsIfNeeded(plan: EnginePlan, settings: BackendSettings, description: ModelDescription): EnginePlan {
+  const reason = plan.cpuOffload ? undefined : whyOffload(description, settings.maxMemory)
+  if (reason === undefined) return plan
+  const warning = { kind: 'adjusted', field: 'enable_cpu_offload', detail: reason } as const
+  return { ...planEngine({ ...settings, enableCpuOffload: true }), warnings: [...plan.warnings, warning] }
 }
 
 interface OnnxParts {
