@@ -52,3 +52,26 @@ it('custom-backend.ts plugs into the command line', async () => {
   expect(code).toBe(0)
   expect(readFileSync(join(folder, '000000.png')).subarray(1, 4).toString()).toBe('PNG')
 })
+
+it('edit/ turns its table into edited pictures and results', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'diffgentor-example-'))
+  const input = join(root, 'examples/edit/edits.csv')
+  const { code, stderr } = await runCli([
+    'edit',
+    '--input',
+    input,
+    '--seed',
+    '3',
+    '--num_inference_steps',
+    '4',
+    '--contact_sheet',
+    '--output_dir',
+    folder,
+  ])
+  expect(stderr).toMatch(/done +4/)
+  expect(code).toBe(0)
+  const [header, ...rows] = readFileSync(join(folder, 'results.csv'), 'utf8').trim().split('\n')
+  expect(header).toBe('image,mask,instruction,strength,note,output_image,instruction_enhanced,error')
+  expect(rows.map((row) => row.split(',')[5])).toEqual(['000000.png', '000001.png', '000002.png', '000003.png'])
+  expect(readFileSync(join(folder, 'contact-sheet.html'), 'utf8')).toContain('a wolf on an orange background')
+})
