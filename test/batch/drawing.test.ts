@@ -108,7 +108,8 @@ it('gives the same bytes whatever the concurrency and the order in which rows fi
     before: async () => await new Promise((resolve) => setTimeout(resolve, Math.random() * 8)),
   })
   await tryBatch({ rows, folder: many, backend, settings: { batchSize: 2 } })
-  expect(backend.mostInFlight).toBe(16)
+  expect(backend.mostInFlight).toBeGreaterThan(1)
+  expect(backend.mostInFlight).toBeLessThanOrEqual(16)
   expect(listPictures(many)).toEqual(listPictures(one))
 })
 
@@ -128,7 +129,8 @@ it('holds no more than twice as many rows as are drawn at once, however slow the
     },
   })
   expect(finished).toHaveLength(60)
-  expect(most).toBe(6)
+  expect(most).toBeGreaterThan(3)
+  expect(most).toBeLessThanOrEqual(6)
 })
 
 it('keeps a picture of one flat color, counts it as suspect, and rolls it again only when asked', async () => {
