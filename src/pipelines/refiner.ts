@@ -17,6 +17,11 @@ export function leaveRestToRefiner(request: ImageRequest): ImageRequest {
 /** The refiner's part of the base's job: from where the base stops, with the refiner's own schedule and VAE. */
 export function toRefinerJob(refiner: OpenModel, base: DrawingJob): DrawingJob {
   const { facts } = refiner
+  if (base.alignedFamily !== 'stable-diffusion-xl') {
+    throw new DiffgentorError('unsupported', 'A refiner finishes pictures of Stable Diffusion XL models only.', {
+      field: 'refiner',
+    })
+  }
   if (facts.family !== 'stable-diffusion-xl-refiner') {
     throw new DiffgentorError(
       'invalid_request',

@@ -126,6 +126,11 @@ describe('a request that cannot be drawn', () => {
       },
       /no inputs for a ControlNet/,
     ],
+    [
+      'a refiner behind another family',
+      { diffusion: { refiner: fixturePath('models/sdxl-refiner-tiny') } },
+      /Stable Diffusion XL models only/,
+    ],
     ['a VAE of other latents', { diffusion: { vae: fixturePath('../../../models/emoji') } }, /latents of 8 channels/],
   ] as [string, Partial<ImageRequest>, RegExp][])('is refused in one sentence: %s', async (_what, change, message) => {
     await expect(pipeline.run({ ...request, ...change }, idleContext)).rejects.toThrow(message)
