@@ -3,11 +3,12 @@ import { a1111Family } from './a1111/index.ts'
 import { diffgentorFamily } from './diffgentor/index.ts'
 import type { Family } from './family.ts'
 import { jobsFamily } from './jobs/index.ts'
+import { mfluxFamily } from './mflux/index.ts'
 import { openaiFamily } from './openai/index.ts'
 import { vllmFamily } from './vllm/index.ts'
 
 /** In the order of the documentation; the first route that fits answers. */
-const FAMILIES: readonly Family[] = [openaiFamily, vllmFamily, a1111Family, jobsFamily, diffgentorFamily]
+const FAMILIES: readonly Family[] = [openaiFamily, vllmFamily, mfluxFamily, a1111Family, jobsFamily, diffgentorFamily]
 
 /** The families that `--families` asks for; all when it is absent. */
 export function chooseFamilies(wanted: readonly string[] | undefined): readonly Family[] {

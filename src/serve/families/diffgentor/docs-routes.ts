@@ -7,6 +7,12 @@ import { DOCS_STYLE, writeDocsPage } from './docs-page.ts'
 /** Our pages hold no script and load nothing. */
 const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(DOCS_STYLE).digest('base64')}'; frame-ancestors 'none'`
 
+export function answerDocsPage(html: string): Response {
+  return new Response(html, {
+    headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY },
+  })
+}
+
 export function registerDocs(book: RouteBook): void {
   const page = {
     method: 'get',
@@ -23,9 +29,7 @@ export function registerDocs(book: RouteBook): void {
   }
   const answerPage = () => {
     html ??= writeDocsPage(readApi())
-    return new Response(html, {
-      headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY },
-    })
+    return answerDocsPage(html)
   }
   book.add({ ...page, path: '/', summary: 'The documentation' }, answerPage)
   book.add({ ...page, path: '/docs', summary: 'The documentation' }, answerPage)

@@ -1,0 +1,48 @@
+import type { Ticket } from '../../run-queue.ts'
+
+/** A picture that somebody ordered and will come back for. */
+export interface Task {
+  readonly id: string
+  /** The caller's key; empty while no key is set. */
+  readonly owner: string
+  readonly facts: TaskFacts
+  /** Unix seconds with fractions: when it was ordered, when its drawing began and when it ended. */
+  readonly startTime: number
+  computeTime: number | undefined
+  endTime: number | undefined
+  state: 'unfinished' | 'done' | 'failed'
+  /** Why it failed. */
+  message: string | undefined
+  /** Where the finished picture is kept. */
+  storedAs: string | undefined
+  readonly ticket: Ticket<unknown>
+  readonly controller: AbortController
+}
+
+/** What was ordered, as it is told again. */
+export interface TaskFacts {
+  prompt: string
+  seed: string
+  height: number
+  width: number
+  steps: number
+  guidance: number
+  format: 'PNG' | 'JPEG'
+  quality: number
+  priority: boolean
+}
+
+/** The entry of the list of tasks. */
+export function describeTask({ id, facts, startTime, computeTime, endTime }: Task): object {
+  return {
+    task_id: id,
+    ...facts,
+    start_time: startTime,
+    ...(computeTime !== undefined && { compute_time: computeTime }),
+    ...(endTime !== undefined && { end_time: endTime }),
+  }
+}
+
+export function pixelsOf({ facts }: Task): number {
+  return facts.width * facts.height
+}
