@@ -15,6 +15,16 @@ export interface SizeRule {
   default: { width: number; height: number }
 }
 
+/** Which videos a model makes. */
+export interface VideoRule {
+  /** A video has one frame more than a multiple of this many; 1: any number. */
+  frameMultiple: number
+  /** The most frames of one video. */
+  maxFrames: number
+  /** Frames a second that the model was trained on. */
+  framesPerSecond: number
+}
+
 /** What a backend can do with the model that it was opened with. */
 export interface BackendCapabilities {
   /** Draws from text alone. */
@@ -38,6 +48,8 @@ export interface BackendCapabilities {
   maxInputImages: number
   /** Absent: the backend decides for itself. */
   sizes?: SizeRule | undefined
+  /** Makes videos where `diffusion.numFrames` is more than 1; absent: pictures only. */
+  video?: VideoRule | undefined
   /** Calls at once that are worth having. */
   concurrency: number
   /** Calls cost money: a call that may have been billed is never repeated on its own. */

@@ -100,6 +100,8 @@ export interface DiffusionOptions {
   promptInstruction?: string | undefined
   /** Sana and PixArt: draw at the nearest size of the training and resize. Default true. */
   resolutionBinning?: boolean | undefined
+  /** UniDiffuser: what kind of training pictures to draw like, 0 or 1. Default 1. */
+  dataType?: number | undefined
   /** Frames of a video, one more than a multiple of 4. Default: the model's. */
   numFrames?: number | undefined
   /** Path of an ONNX super-resolution graph that enlarges the result. */

@@ -17,6 +17,8 @@ export interface EncodedResult {
 /** One finished picture. */
 export interface GeneratedImage {
   picture: RawPicture | EncodedResult
+  /** All frames of a video, in order and of one size; `picture` is the first of them. Absent: not a video. */
+  frames?: readonly RawPicture[] | undefined
   /** The seed that drew it, when the backend knows. */
   seed?: number | undefined
   /** The final latents as a NumPy `.npy` file of float32 [1, C, h, w], when asked for. */
