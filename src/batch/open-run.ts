@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Fingerprint } from '../datasets/dataset.ts'
+import { DiffgentorError } from '../errors.ts'
 import { toDiskError } from '../sinks/disk-errors.ts'
 import { holdsPictures } from './adopt-files.ts'
 import type { BatchOptions } from './batch-options.ts'
@@ -31,7 +32,9 @@ function makeOutputFolder(path: string): string {
     mkdirSync(path, { recursive: true })
     return realpathSync(path)
   } catch (error) {
-    throw toDiskError(error, `The output folder ${path}`)
+    // Here the folder is at fault, not a row's name, so nothing can start.
+    const { message } = toDiskError(error, `The output folder ${path}`)
+    throw new DiffgentorError('not_writable', message, { cause: error })
   }
 }
 
