@@ -1,4 +1,4 @@
-import type { CallContext, GeneratedImage, ImageRequest } from '../contract/index.ts'
+import type { CallContext, GeneratedImage, ImageRequest, ImageWarning } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { NO_ADAPTERS } from './adapter-plan.ts'
 import { describeFacts } from './describe-model.ts'
@@ -12,6 +12,7 @@ import type { ModelDescription, Pipeline, PipelineFamily, PipelineResult } from 
 import { describeRecipe } from './recipe.ts'
 import { leaveRestToRefiner, toRefinerJob } from './refiner.ts'
 import { resolveJob } from './resolve-job.ts'
+import { openJointUnet } from './unidiffuser/joint-unet.ts'
 import { openUpscaler } from './upscale/open-upscaler.ts'
 import type { Vae } from './vae.ts'
 import { WarningList } from './warning-list.ts'
@@ -20,6 +21,13 @@ export interface DiffusionPipelineOptions {
   /** Opens another model on the same graph store, such as a refiner. */
   openFurther: (folder: string) => Promise<OpenModel>
   vaeTiling: boolean
+}
+
+const UNSEEDED_ENCODER: ImageWarning = {
+  kind: 'adjusted',
+  field: 'seed',
+  detail:
+    'The VAE encoder of this model draws its own random numbers, so edits differ from run to run; export it anew to have them follow the seed.',
 }
 
 /** A diffusion model with one UNet, and what a request may put beside it. */
@@ -56,6 +64,7 @@ export class DiffusionPipeline implements Pipeline {
       warn: (warning) => warnings.add(warning),
     })
     for (const warning of listIgnoredWishes(this.family, job.mode, request)) warnings.add(warning)
+    if (job.source && job.vae.encodesAtRandom) warnings.add(UNSEEDED_ENCODER)
     const stages = await this.#prepareStages(job)
     const images: GeneratedImage[] = []
     for (const [index, seed] of seedsOf(request).entries()) {
@@ -79,7 +88,10 @@ export class DiffusionPipeline implements Pipeline {
       if (kind === 'clip') await prompts.load(encoder, { adapters: NO_ADAPTERS, context })
       if (kind === 'sequence') await sequences.load(encoder, context)
     }
-    await openDenoiser(this.#model, { adapters: NO_ADAPTERS, context })
+    const parts = { adapters: NO_ADAPTERS, context }
+    await (this.family === 'unidiffuser'
+      ? openJointUnet(this.#model, { ...parts, dataType: 0 })
+      : openDenoiser(this.#model, parts))
     await vae.warmUp(context)
   }
 

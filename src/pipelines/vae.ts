@@ -33,6 +33,12 @@ export class Vae {
     this.#options = options
   }
 
+  /** Whether the encoder graph draws its own random numbers, which no seed reaches. */
+  get encodesAtRandom(): boolean {
+    const operators = this.#options.encoder?.operators.get('') ?? new Set()
+    return [...operators].some((type) => type.startsWith('Random'))
+  }
+
   /** Denoiser latents [1, C, h, w] to a picture [1, 3, H, W]. */
   async decode(latents: Tensor, context: CallContext): Promise<Tensor> {
     const decoder = await this.#decoder(context)

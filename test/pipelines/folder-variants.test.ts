@@ -48,6 +48,11 @@ describe('a folder that is not as optimum writes it', () => {
     expect(warnings).toContainEqual(expect.objectContaining({ field: 'scheduler', detail: expect.stringContaining('PNDM') }))
   })
 
+  it('warns of an encoder that draws at random', async () => {
+    const { warnings } = await drawFrom(fixturePath('models/sd15-tiny-old'), 'sd15-i2i-euler')
+    expect(warnings).toContainEqual(expect.objectContaining({ field: 'seed', detail: expect.stringContaining('run to run') }))
+  })
+
   it('draws the same with flat files one folder down', async () => {
     const folder = await copyModel('sd15-tiny')
     for (const name of ['text_encoder', 'unet', 'vae_decoder', 'vae_encoder']) {
