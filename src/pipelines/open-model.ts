@@ -2,6 +2,7 @@ import { AdapterPlanner } from './adapters/adapter-planner.ts'
 import { type InspectOptions, inspectModel } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
 import type { OpenModel } from './job.ts'
+import type { EmbeddingFiles } from './prompts/embedding-files.ts'
 import { PromptEncoder } from './prompts/prompt-encoder.ts'
 import { SequenceEncoder } from './prompts/sequence-encoder.ts'
 import { Vae } from './vae.ts'
@@ -12,17 +13,20 @@ export interface OpenModelOptions extends InspectOptions {
   /** Where merged weights are kept. */
   cacheFolder?: string | undefined
   vaeTiling?: boolean | undefined
+  /** Where encodings of prompts are kept. */
+  embeddingFiles?: EmbeddingFiles | undefined
 }
 
 /** Checks a model folder and puts its parts together; nothing is loaded yet. */
-export async function openModel({ folder, store, cacheFolder, vaeTiling, ...inspect }: OpenModelOptions): Promise<OpenModel> {
+export async function openModel(options: OpenModelOptions): Promise<OpenModel> {
+  const { folder, store, cacheFolder, vaeTiling, embeddingFiles, ...inspect } = options
   const facts = await inspectModel(folder, inspect)
   const { signatures } = facts
   return {
     facts,
     store,
-    prompts: new PromptEncoder(facts, store),
-    sequences: new SequenceEncoder(facts, store),
+    prompts: new PromptEncoder(facts, store, embeddingFiles),
+    sequences: new SequenceEncoder(facts, store, embeddingFiles),
     vae: new Vae({
       config: facts.vae,
       store,

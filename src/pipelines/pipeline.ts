@@ -58,6 +58,8 @@ export interface PipelineOptions {
   vaeTiling?: boolean | undefined
   /** Folder for optimized and patched graphs. Absent: nothing is kept. */
   cacheFolder?: string | undefined
+  /** Folder where encodings of prompts are kept for later runs. Absent: they are kept in memory only. */
+  embeddingFolder?: string | undefined
   /** Keep optimized graphs in `cacheFolder` for the next start. Default true. */
   compile?: boolean | undefined
 }

@@ -44,6 +44,7 @@ export function planEngine(settings: BackendSettings): EnginePlan {
       allowSpinning: workers === 1,
       cpuOffload,
       vaeTiling,
+      embeddingFolder: settings.cacheEmbeddings ? join(settings.cacheDir ?? programCacheFolder(), 'embeddings') : undefined,
       cacheFolder: join(settings.cacheDir ?? programCacheFolder(), 'graphs'),
       compile: settings.enableCompile,
     }),

@@ -73,6 +73,11 @@ export const engineSettings = {
   }),
   enable_cpu_offload: flag({ ...engine, default: false, describe: 'Keep only the component in use in memory' }),
   enable_compile: flag({ ...engine, default: true, describe: 'Keep optimized graphs on disk for the next start' }),
+  cache_embeddings: flag({
+    ...engine,
+    default: false,
+    describe: 'Keep encoded prompts on disk, so that a later run with the same prompts loads no text encoder',
+  }),
   attention_backend: text({ ...engine, describe: 'Accepted for scripts of other tools; warns where it has no effect' }),
   cache_type: text({ ...engine, describe: 'Accepted for scripts of other tools; warns where it has no effect' }),
   recycle_after: integer({ ...engine, min: 1, describe: 'Restart a worker after so many pictures' }),
@@ -82,7 +87,7 @@ export const engineSettings = {
     ...engine,
     flag: false,
     variables: ['DG_ONNX_CACHE_DIR'],
-    describe: 'Folder for optimized graphs and merged weights',
+    describe: 'Folder for optimized graphs, merged weights and encoded prompts',
   }),
   providers: list({
     ...engine,

@@ -91,6 +91,17 @@ export const pictureSettings = {
     describe: 'Layers of the text encoder to leave out at the end (diffusers counting: 1 is "clip skip 2" elsewhere)',
   }),
   prompt_2: text({ ...engine, columns: ['prompt_2'], describe: 'Prompt of the second text encoder; default: the prompt' }),
+  prompt_3: text({ ...engine, columns: ['prompt_3'], describe: "Prompt of SD3's third text encoder; default: the prompt" }),
+  negative_prompt_2: text({
+    ...engine,
+    columns: ['negative_prompt_2'],
+    describe: 'Negative prompt of the second text encoder; default: the negative prompt',
+  }),
+  negative_prompt_3: text({
+    ...engine,
+    columns: ['negative_prompt_3'],
+    describe: "Negative prompt of SD3's third text encoder; default: the negative prompt",
+  }),
   prompt_syntax: choice({
     ...engine,
     columns: ['prompt_syntax'],
@@ -183,6 +194,12 @@ export const pictureSettings = {
     parse: parseTopLeft,
     describe: 'SDXL crop conditioning',
   }),
+  resize_references: flag({
+    ...engine,
+    columns: ['resize_references'],
+    default: true,
+    describe: 'Bring the picture that FLUX Kontext looks at to the nearest size that it was trained on',
+  }),
   max_sequence_length: integer({
     ...engine,
     columns: ['max_sequence_length'],
@@ -212,6 +229,13 @@ export const pictureSettings = {
     columns: ['resolution_binning'],
     default: true,
     describe: 'Sana and PixArt: draw at the nearest size of the training, then resize to the size asked for',
+  }),
+  data_type: integer({
+    ...engine,
+    columns: ['data_type'],
+    min: 0,
+    max: 1,
+    describe: 'UniDiffuser: 1 draws like the finer part of its training pictures, 0 like all of them',
   }),
   num_frames: integer({
     ...engine,

@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { OnnxSession, openOptimizedCopy, type SessionOptions } from '../../onnx-runtime/index.ts'
 import { withFusedAttention } from '../adapters/graph-changes.ts'
 import type { PipelineOptions } from '../pipeline.ts'
+import { readGraphState } from './graph-state.ts'
 
 /** Changes when graphs are rewritten in another way before they are optimized, so that older copies are not used. */
 const REWRITING = 'fused-attention 1'
@@ -13,16 +12,11 @@ export function openOnCpu({ cacheFolder, compile = true }: Pick<PipelineOptions,
   return async (signature: GraphSignature, session: SessionOptions): Promise<OnnxSession> => {
     const source = () => withFusedAttention(signature.file)
     if (!cacheFolder || !compile) return await OnnxSession.open(await source(), session)
-    return await openOptimizedCopy({ folder: cacheFolder, identity: await identify(signature), source, session })
+    return await openOptimizedCopy({
+      folder: cacheFolder,
+      identity: [REWRITING, await readGraphState(signature)],
+      source,
+      session,
+    })
   }
-}
-
-/** The state of a graph and its data files. */
-async function identify({ file, external }: GraphSignature): Promise<unknown> {
-  const data = new Set(external.map(({ location }) => join(dirname(file), location)))
-  const states = [file, ...data].map(async (path) => {
-    const { size, mtimeMs } = await stat(path)
-    return [path, size, mtimeMs]
-  })
-  return [REWRITING, await Promise.all(states)]
 }

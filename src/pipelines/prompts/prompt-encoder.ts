@@ -5,9 +5,11 @@ import { fixedDimension } from '../folder/denoiser-inputs.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { ModelFacts } from '../folder/inspect-model.ts'
 import { tokenizerFolder } from '../folder/model-folder.ts'
+import { readGraphState } from '../graphs/graph-state.ts'
 import type { GraphStore } from '../graphs/graph-store.ts'
 import { type EncodedText, TextEncoder, type TextEncoderWish } from '../graphs/text-encoder.ts'
 import { EmbeddingCache } from './embedding-cache.ts'
+import type { EmbeddingFiles } from './embedding-files.ts'
 import { encodeWeighted } from './encode-weighted.ts'
 import { hasSchedule } from './parse-a1111.ts'
 
@@ -36,12 +38,14 @@ export interface EncodingContext {
 export class PromptEncoder {
   readonly #facts: ModelFacts
   readonly #store: GraphStore
-  readonly #cache = new EmbeddingCache(CACHE_BYTES)
+  readonly #cache: EmbeddingCache
   readonly #tokenizers = new Map<string, Promise<TextTokenizer>>()
 
-  constructor(facts: ModelFacts, store: GraphStore) {
+  /** @param files where encodings are kept for the next run */
+  constructor(facts: ModelFacts, store: GraphStore, files?: EmbeddingFiles) {
     this.#facts = facts
     this.#store = store
+    this.#cache = new EmbeddingCache(CACHE_BYTES, files)
   }
 
   /** Encodes one text as the request's syntax reads it. Words that do not fit are cut, with a warning that names them. */
@@ -74,10 +78,10 @@ export class PromptEncoder {
   ): Promise<EncodedText> {
     const identity = adapters.variants.get(encoder)?.identity ?? ''
     const key = [encoder, identity, wish.state, wish.skipped ?? 0, wish.pooled, ids].join('|')
-    return await this.#cache.get(key, async () => {
-      const graph = await this.load(encoder, { adapters, context })
-      return await graph.encode(ids, wish)
-    })
+    const make = async () => await (await this.load(encoder, { adapters, context })).encode(ids, wish)
+    // What adapters changed is not told by the stored graph.
+    if (identity !== '') return await this.#cache.get(key, make)
+    return await this.#cache.get(key, make, async () => [await readGraphState(this.#facts.signatures.get(encoder)!), wish, ids])
   }
 
   /** Loads an encoder's graph. */

@@ -4,9 +4,11 @@ import { loadSequenceTokenizer, type PaddedSequence, type SequenceTokenizer } fr
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { ModelFacts } from '../folder/inspect-model.ts'
 import { tokenizerFolder } from '../folder/model-folder.ts'
+import { readGraphState } from '../graphs/graph-state.ts'
 import type { GraphStore } from '../graphs/graph-store.ts'
 import { SequenceGraph } from '../graphs/sequence-graph.ts'
 import { EmbeddingCache } from './embedding-cache.ts'
+import type { EmbeddingFiles } from './embedding-files.ts'
 
 const CACHE_BYTES = 256 * 1024 * 1024
 
@@ -36,12 +38,14 @@ export interface EncodedSequence extends PaddedSequence {
 export class SequenceEncoder {
   readonly #facts: ModelFacts
   readonly #store: GraphStore
-  readonly #cache = new EmbeddingCache(CACHE_BYTES)
+  readonly #cache: EmbeddingCache
   readonly #tokenizers = new Map<ComponentName, Promise<SequenceTokenizer>>()
 
-  constructor(facts: ModelFacts, store: GraphStore) {
+  /** @param files where encodings are kept for the next run */
+  constructor(facts: ModelFacts, store: GraphStore, files?: EmbeddingFiles) {
     this.#facts = facts
     this.#store = store
+    this.#cache = new EmbeddingCache(CACHE_BYTES, files)
   }
 
   async encode(item: SequenceToEncode, { context, warn }: SequenceContext): Promise<EncodedSequence> {
@@ -50,10 +54,9 @@ export class SequenceEncoder {
     const { ids, cutText } = tokenizer.encode(text, maxLength)
     if (cutText) warn(cutWarning(field, maxLength, cutText))
     const sequence = tokenizer.pad(ids, padded ? maxLength : ids.length)
-    const { states } = await this.#cache.get([encoder, ...sequence.ids].join(), async () => {
-      const graph = await this.load(encoder, context)
-      return { states: await graph.encode(sequence), pooled: undefined }
-    })
+    const make = async () => ({ states: await (await this.load(encoder, context)).encode(sequence), pooled: undefined })
+    const describe = async () => [await readGraphState(this.#facts.signatures.get(encoder)!), sequence]
+    const { states } = await this.#cache.get([encoder, ...sequence.ids].join(), make, describe)
     return { ...sequence, states }
   }
 
