@@ -48,7 +48,8 @@ describe('a wish that the model cannot meet, before anything is drawn', () => {
     expectRefusal(['--prompt', 'x', '--scheduler_config', 'use_karas_sigmas=true'], 'use_karas_sigmas'))
   it('a LoRA file that is not there', () =>
     expectRefusal(['--prompt', 'x', '--lora', 'absent.safetensors'], 'absent.safetensors, which does not exist'))
-  it('a device', () => expectRefusal(['--prompt', 'x', '--device', 'abacus'], The device abacus does not work here; working: cpu))
+  it('a device', () =>
+    expectRefusal(['--prompt', 'x', '--device', 'abacus'], 'The device abacus does not work here; working: cpu'))
 })
 
 describe('a model', () => {
