@@ -19,7 +19,7 @@ export type DenoiserRole =
   | 'aspectRatio'
 
 export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
-  latents: ['sample', 'latent_sample', 'latent', 'latents', 'hidden_states', 'x'],
+  latents: ['sample', 'latent_sample', 'latent', 'latents', 'hidden_states', 'latent_image_embeds', 'x'],
   timestep: ['timestep', 't', 'timesteps', 'time'],
   text: ['encoder_hidden_states', 'context', 'prompt_embeds'],
   pooled: ['text_embeds', 'pooled_projections', 'y'],

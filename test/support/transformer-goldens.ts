@@ -57,6 +57,7 @@ function toRequest({ params, seed, images, ...file }: CaseFile, folder: string):
       cfgTruncation: number('cfg_truncation'),
       promptInstruction: params['complex_human_instruction'] === null ? '' : undefined,
       resolutionBinning: params['use_resolution_binning'] as boolean | undefined,
+      dataType: number('data_type'),
       numFrames: number('num_frames'),
       resizeReferences: params['_auto_resize'] as boolean | undefined,
     },

@@ -12,6 +12,7 @@ import { prepareSana } from './sana.ts'
 import { prepareStableDiffusion } from './stable-diffusion.ts'
 import { prepareStableDiffusion3 } from './stable-diffusion-3.ts'
 import { prepareStableDiffusionXl } from './stable-diffusion-xl.ts'
+import { prepareUniDiffuser } from './unidiffuser.ts'
 import { prepareZImage } from './z-image.ts'
 
 const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
@@ -34,6 +35,7 @@ const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   'qwen-image-edit-plus': prepareQwenImageEdit,
   sana: prepareSana,
   pixart: preparePixArt,
+  unidiffuser: prepareUniDiffuser,
 }
 
 /** How a family makes a request ready. */

@@ -57,6 +57,7 @@ export function parseFamily(word: string): PipelineFamily {
 
 /** Tells a UNet's family by what it takes in, which no configuration file can get wrong. */
 export function detectFamily(unet: GraphSignature, latentChannels: number): PipelineFamily {
+  if (unet.inputs.some(({ name }) => name === 'latent_image_embeds')) return 'unidiffuser'
   const channels = fixedDimension(unet, 'latents', 1) ?? latentChannels
   if (findInput(unet, 'timeIds')) {
     if (fixedDimension(unet, 'timeIds', 1) === 5) return 'stable-diffusion-xl-refiner'

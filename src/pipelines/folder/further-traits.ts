@@ -7,6 +7,7 @@ const FLOW = { _class_name: 'FlowMatchEulerDiscreteScheduler', num_train_timeste
 
 const Z_IMAGE: FamilyTraits = {
   components: ['text_encoder', 'transformer', 'vae_decoder'],
+  encoders: { text_encoder: 'sequence' },
   generate: true,
   edit: true,
   mask: true,
@@ -43,6 +44,7 @@ const QWEN_IMAGE: FamilyTraits = {
 const QWEN_IMAGE_EDIT: FamilyTraits = {
   ...QWEN_IMAGE,
   components: [...QWEN_IMAGE.components, 'vision_encoder', 'vae_encoder'],
+  encoders: { text_encoder: 'own' },
   generate: false,
   mask: false,
   references: { most: 1, sizeFor: sizeOfEdit },
@@ -86,6 +88,7 @@ export const FURTHER_TRAITS = {
   unidiffuser: {
     ...PIXART,
     components: ['text_encoder', 'text_decoder_prefix', 'unet', 'vae_decoder'],
+    encoders: {},
     numInferenceSteps: 50,
     guidanceScale: 8,
     maskGuidanceScale: 8,

@@ -51,7 +51,8 @@ export async function readModelFolder(folder: string, dtype?: StoredPrecision): 
 
 /** The tokenizer folder of a text encoder: `tokenizer`, `tokenizer_2` …, or the model's own where files lie flat in it. */
 export function tokenizerFolder({ root, files }: ModelFolder, encoder: ComponentName): string {
-  const name = encoder.replace('text_encoder', 'tokenizer')
+  // UniDiffuser has a second tokenizer, for what it writes.
+  const name = files.has('clip_tokenizer') ? 'clip_tokenizer' : encoder.replace('text_encoder', 'tokenizer')
   return !files.has(name) && files.has('tokenizer.json') ? root : join(root, name)
 }
 

@@ -4,10 +4,13 @@ import type { Tensor } from '../../tensor/tensor.ts'
 /** A graph that only diffgentor's own exporter makes, so that its inputs have one name each. */
 export class NamedGraph<Input extends string> {
   readonly #binding: GraphBinding<Input>
+  readonly #added: Readonly<Record<string, FeedValue>>
 
-  constructor(session: OnnxSession, inputs: readonly Input[]) {
+  /** @param added fed at every run, to inputs that a change of the graph added */
+  constructor(session: OnnxSession, inputs: readonly Input[], added: Readonly<Record<string, FeedValue>> = {}) {
+    this.#added = added
     const roles = Object.fromEntries(inputs.map((name) => [name, [name]])) as unknown as RoleNames<Input>
-    this.#binding = new GraphBinding(session, { roles, required: inputs })
+    this.#binding = new GraphBinding(session, { roles, required: inputs, alsoFed: { test: (name) => name in added } })
   }
 
   /** The size that the graph fixes for an axis; undefined where it is free. */
@@ -20,6 +23,6 @@ export class NamedGraph<Input extends string> {
     feeds: Readonly<Record<Input, FeedValue>>,
     outputs: readonly Output[],
   ): Promise<Record<Output, Tensor>> {
-    return (await this.#binding.run(feeds, outputs)) as Record<Output, Tensor>
+    return (await this.#binding.run(feeds, outputs, this.#added)) as Record<Output, Tensor>
   }
 }
