@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DiffgentorError } from '../../../errors.ts'
-import { sniffFormat } from '../../../images/sniff-format.ts'
+import { OUTPUT_FORMATS } from '../../../images/encode-picture.ts'
 import { eventStreamAnswer, type ServerEvent } from '../../http/event-stream.ts'
 import { jsonAnswer } from '../../http/json-answer.ts'
 import { ownerOf } from '../../http/owner.ts'
@@ -164,8 +164,16 @@ async function* listResults(job: JobAnswer, store: JobStore): AsyncGenerator<{ u
 async function answerFile(board: JobBoard, store: JobStore, c: ServerContext): Promise<Response> {
   const job = await readJob(board, c)
   const name = c.req.param('name') ?? ''
-  const bytes = await store.readOutput(job.id, name)
-  if (!bytes || name.split('/').some((part) => part.startsWith('.'))) throw new DiffgentorError('not_found', 'File not found')
-  const type = sniffFormat(bytes)?.mime ?? 'application/octet-stream'
-  return new Response(bytes, { headers: { 'content-type': type, 'x-content-type-options': 'nosniff' } })
+  const file = await store.openOutput(job.id, name)
+  if (!file) throw new DiffgentorError('not_found', 'File not found')
+  const headers = { 'content-type': typeOf(name), 'content-length': String(file.size), 'x-content-type-options': 'nosniff' }
+  if (c.req.method === 'HEAD' || file.size === 0) return new Response(null, { headers })
+  return new Response(ReadableStream.from(file.read()), { headers })
+}
+
+/** Only our own files are here, so their names tell what they are. */
+function typeOf(name: string): string {
+  const file = name.toLowerCase().replace(/\.jpeg$/, '.jpg')
+  const picture = Object.values(OUTPUT_FORMATS).find(({ extension }) => file.endsWith(extension))
+  return picture?.mime ?? 'application/octet-stream'
 }

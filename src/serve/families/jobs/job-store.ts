@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { type LedgerOutput, parseLedgerLine } from '../../../batch/ledger-entry.ts'
 import { writeDurably } from '../../../sinks/write-durably.ts'
 import { JOB_RECORD, type JobRecord } from './job.ts'
@@ -10,6 +11,12 @@ import { JOB_RECORD, type JobRecord } from './job.ts'
 /** One finished picture of a batch. */
 export interface BatchResult extends LedgerOutput {
   index: number
+}
+
+/** A file of a job, as it was when it was opened: a ledger may grow meanwhile. */
+export interface OutputFile {
+  size: number
+  read: () => Readable
 }
 
 /** Jobs on disk: a folder for each, made with the first one. */
@@ -61,14 +68,16 @@ export class JobStore {
     await writeDurably(path, `${path}.${randomUUID()}.part`, bytes)
   }
 
-  /** A file that a job made; undefined when there is none of that name inside its folder. */
-  async readOutput(id: string, name: string): Promise<Uint8Array | undefined> {
+  /** Opens a file that a job made, however large; undefined when there is none of that name inside its folder. */
+  async openOutput(id: string, name: string): Promise<OutputFile | undefined> {
     const folder = this.outputFolder(id)
     const path = resolve(folder, name)
     const inside = relative(folder, path)
     if (inside === '' || inside.startsWith('..') || isAbsolute(inside) || name.includes('\0')) return undefined
+    if (inside.split(sep).some((part) => part.startsWith('.'))) return undefined
     const facts = await stat(path).catch(() => undefined)
-    return facts?.isFile() ? await readFile(path) : undefined
+    if (!facts?.isFile()) return undefined
+    return { size: facts.size, read: () => createReadStream(path, { end: Math.max(0, facts.size - 1) }) }
   }
 
   /** Pictures that a batch has finished, from the ledger, in the order in which they were finished. */
