@@ -26,6 +26,7 @@ const CAPABILITIES: BackendCapabilities = {
   maxImagesPerCall: 16,
   maxInputImages: 16,
   sizes: { multiple: 1, min: 1, max: 4096, default: { width: 64, height: 64 } },
+  video: { frameMultiple: 4, maxFrames: 257, framesPerSecond: 8 },
   concurrency: 16,
   paid: false,
 }
@@ -59,14 +60,15 @@ export class FakeBackend implements ImageBackend {
     const images: GeneratedImage[] = []
     for (let image = 0; image < request.numImages; image++) {
       const seed = request.seeds?.[image] ?? image
-      const picture = draw(describe(request, seed), size.width, size.height, request.prompt.includes('[flat]'))
+      const frames = drawFrames(request, seed, size)
+      const picture = frames[0]!
       for (let step = 1; step <= totalSteps; step++) {
         context.onProgress?.({ phase: 'step-end', image, step, totalSteps })
         if (context.previewEvery && step % context.previewEvery === 0 && step < totalSteps) {
           context.onProgress?.({ phase: 'preview', image, step, picture })
         }
       }
-      images.push({ picture, seed })
+      images.push({ picture, frames: frames.length > 1 ? frames : undefined, seed })
     }
     const guidanceScale = request.guidanceScale ?? DEFAULT_GUIDANCE
     return {
@@ -106,6 +108,15 @@ function describe(request: ImageRequest, seed: number): string {
   const sources = [...(edit?.images ?? []), ...(edit?.mask ? [edit.mask] : [])]
   const digests = sources.map((bytes) => createHash('sha256').update(bytes).digest('hex'))
   return JSON.stringify([prompt, negativePrompt, guidanceScale, numInferenceSteps, edit?.strength, digests, seed])
+}
+
+/** Every frame has colors of its own; the first is the picture that the same request draws without frames. */
+function drawFrames(request: ImageRequest, seed: number, { width, height }: Size): RawPicture[] {
+  const text = describe(request, seed)
+  const isFlat = request.prompt.includes('[flat]')
+  return Array.from({ length: request.diffusion?.numFrames ?? 1 }, (_, frame) =>
+    draw(frame === 0 ? text : `${text}${frame}`, width, height, isFlat),
+  )
 }
 
 /** Two colors taken from a hash, blended across the picture. */
