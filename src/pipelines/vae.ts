@@ -48,7 +48,7 @@ export class Vae {
     const picture = this.#needsTiles(input, plan.inputSide)
       ? await runTiled(input, plan, (tile) => decoder.decode(tile))
       : await decoder.decode(input)
-    this.#preview.learn(latents, picture)
+    if (isStill(latents)) this.#preview.learn(latents, picture)
     return picture
   }
 
@@ -93,7 +93,7 @@ export class Vae {
   }
 
   #needsTiles({ shape }: Tensor, side: number): boolean {
-    return this.#options.tiling && (shape[2]! > side || shape[3]! > side)
+    return this.#options.tiling && isStill({ shape }) && (shape[2]! > side || shape[3]! > side)
   }
 
   async #encoder(context: CallContext): Promise<VaeEncoder> {
@@ -125,10 +125,11 @@ export class Vae {
   }
 
   /**
-   * A rough small picture of unfinished latents. The first one costs a decode, unless a picture was decoded before; undefined where that
+   * A rough small picture of unfinished latents; of films there is none. The first one costs a decode, unless a picture was decoded before; undefined where that
    * would push the denoiser out of memory.
    */
   async previewOf(latents: Tensor, context: CallContext): Promise<RawPicture | undefined> {
+    if (!isStill(latents)) return undefined
     if (!this.#preview.isReady) {
       if (this.#options.store.offloads) return undefined
       await this.decode(latents, context)
@@ -140,4 +141,9 @@ export class Vae {
   async warmUp(context: CallContext): Promise<void> {
     await this.#decoder(context)
   }
+}
+
+/** Latents of one picture, not of a film. */
+function isStill({ shape }: Pick<Tensor, 'shape'>): boolean {
+  return shape.length === 4
 }

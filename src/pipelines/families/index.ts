@@ -13,6 +13,7 @@ import { prepareStableDiffusion } from './stable-diffusion.ts'
 import { prepareStableDiffusion3 } from './stable-diffusion-3.ts'
 import { prepareStableDiffusionXl } from './stable-diffusion-xl.ts'
 import { prepareUniDiffuser } from './unidiffuser.ts'
+import { prepareWan } from './wan.ts'
 import { prepareZImage } from './z-image.ts'
 
 const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
@@ -36,6 +37,7 @@ const FAMILIES: Readonly<Partial<Record<PipelineFamily, PrepareRequest>>> = {
   sana: prepareSana,
   pixart: preparePixArt,
   unidiffuser: prepareUniDiffuser,
+  wan: prepareWan,
 }
 
 /** How a family makes a request ready. */

@@ -1,0 +1,122 @@
+import type { EncodedResult } from '../../contract/index.ts'
+import { DiffgentorError } from '../../errors.ts'
+import { encodeFilm } from '../../images/encode-film.ts'
+import { tensorToPicture } from '../../images/picture-tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { type Branch, classifierFreeGuidance, withoutGuidance } from '../guidance.ts'
+import type { DrawingJob, OpenModel } from '../job.ts'
+import { startImage } from '../start-image.ts'
+import type { PrepareRequest } from './family.ts'
+import { predictFlow } from './predict-flow.ts'
+
+const TEXT_LENGTH = 512
+const FRAMES_PER_SECOND = 16
+const USUAL_FRAMES = 81
+/** Frames that one frame of latents holds, but for the first, which holds one. */
+const FRAMES_PER_LATENT = 4
+
+/** Wan 2.1 text to film (arXiv 2503.20314). The result is an animated WebP, as its frames stand in no still picture's format. */
+export const prepareWan: PrepareRequest = async (model, asked) => {
+  assertOneExpert(model)
+  const job = { ...asked, latentShape: filmShape(model, asked) }
+  const { prompt, negativePrompt = '' } = job.request
+  job.warn({
+    kind: 'adjusted',
+    field: 'output_format',
+    detail: 'The film is an animated WebP; every output format but webp keeps its first frame only.',
+  })
+  const positive = await encodeText(model, job, prompt, 'prompt')
+  const guidance =
+    job.guidanceScale > 1
+      ? classifierFreeGuidance(await encodeText(model, job, negativePrompt, 'negative_prompt'), positive, job.guidanceScale)
+      : withoutGuidance(positive)
+  return {
+    async begin(noise) {
+      const predict = await predictFlow(model, job, { guidance, toTime: (timestep) => timestep })
+      return { ...(await startImage(job, noise)), predict }
+    },
+    present: toFilm,
+  }
+}
+
+function assertOneExpert({ facts: { folder } }: OpenModel): void {
+  const { boundary_ratio: boundary, expand_timesteps: expands } = folder.index
+  if (typeof boundary !== 'number' && expands !== true) return
+  throw new DiffgentorError(
+    'unsupported',
+    'The local engine draws with Wan 2.1, not with the experts of Wan 2.2; choose a 2.1 model.',
+  )
+}
+
+/** Latents [1, C, frames, h, w]: as many frames as the decoder was exported for. */
+function filmShape({ facts }: OpenModel, { request, latentShape }: DrawingJob): number[] {
+  const exported = facts.signatures.get('vae_decoder')?.inputs[0]?.dims[2]
+  const most = typeof exported === 'number' ? FRAMES_PER_LATENT * (exported - 1) + 1 : undefined
+  const frames = request.diffusion?.numFrames ?? most ?? USUAL_FRAMES
+  if (most !== undefined && frames !== most) {
+    throw new DiffgentorError(
+      'unsupported',
+      `This model's decoder was exported for films of ${most} frames, got ${frames}; export it again for another number.`,
+      { field: 'num_frames' },
+    )
+  }
+  if (frames % FRAMES_PER_LATENT !== 1) {
+    throw new DiffgentorError(
+      'invalid_request',
+      `Films have one frame more than a multiple of ${FRAMES_PER_LATENT}, got ${frames}.`,
+      {
+        field: 'num_frames',
+      },
+    )
+  }
+  const [count, channels, height, width] = latentShape as [number, number, number, number]
+  return [count, channels, (frames - 1) / FRAMES_PER_LATENT + 1, height, width]
+}
+
+async function encodeText(model: OpenModel, job: DrawingJob, text: string, field: string): Promise<Branch> {
+  const maxLength = job.request.diffusion?.maxSequenceLength ?? TEXT_LENGTH
+  const { states, mask } = await model.sequences.encode(
+    { encoder: 'text_encoder', text: cleanText(text), maxLength, padded: true, field },
+    job,
+  )
+  return { feeds: { text: clearPadding(states, mask) } }
+}
+
+/** Zeros in place of what the encoder made of padding. */
+function clearPadding({ data, shape }: Tensor, mask: readonly number[]): Tensor {
+  const width = shape.at(-1)!
+  const length = mask.reduce((sum, kept) => sum + kept, 0)
+  const cleared = Float32Array.from(data)
+  cleared.fill(0, length * width)
+  return { data: cleared, shape }
+}
+
+const NAMED_LETTERS: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
+
+/** Reads HTML's ways of writing letters, twice as data sets have them, and makes every run of spaces one. */
+function cleanText(text: string): string {
+  return unescapeHtml(unescapeHtml(text)).trim().replace(/\s+/g, ' ')
+}
+
+function unescapeHtml(text: string): string {
+  return text.replace(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|([a-z]+));/g, (whole, decimal, hexadecimal, name) => {
+    if (name !== undefined) return NAMED_LETTERS[name] ?? whole
+    const code = decimal === undefined ? Number.parseInt(hexadecimal, 16) : Number(decimal)
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
+  })
+}
+
+/** [1, 3, frames, H, W] of −1 … 1 as a film. */
+async function toFilm({ data, shape }: Tensor): Promise<EncodedResult> {
+  const [, channels, count, height, width] = shape as [number, number, number, number, number]
+  const plane = height * width
+  const frames = Array.from({ length: count }, (_, frame) => {
+    const colors = new Float32Array(channels * plane)
+    for (let channel = 0; channel < channels; channel++) {
+      const from = (channel * count + frame) * plane
+      colors.set(data.subarray(from, from + plane), channel * plane)
+    }
+    return tensorToPicture({ data: colors, shape: [1, channels, height, width] })
+  })
+  return { kind: 'encoded', bytes: await encodeFilm(frames, FRAMES_PER_SECOND) }
+}
