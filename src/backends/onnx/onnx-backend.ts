@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { BackendSettings } from '../../config/settings.ts'
 import type {
   BackendCapabilities,
@@ -131,6 +132,8 @@ class OnnxBackend implements ImageBackend {
   async #draw(calls: ImageRequest[], context: CallContext, maxWorkers: number): Promise<PipelineResult[]> {
     const failure = new AbortController()
     const signal = AbortSignal.any([context.signal, failure.signal])
+    // One listener for each picture, which is no leak.
+    setMaxListeners(0, signal)
     const { onProgress, previewEvery = 0 } = context
     let isStarted = false
     const onStart = () => {
