@@ -42,8 +42,6 @@ export type TextRole = 'ids' | 'mask'
 
 export const TEXT_ROLES: RoleNames<TextRole> = { ids: ['input_ids', 'ids', 'tokens'], mask: ['attention_mask'] }
 
-export type VaeRole = 'latents' | 'picture'
-
 export const VAE_DECODER_ROLES: RoleNames<'latents'> = {
   latents: ['latent_sample', 'latents', 'latent', 'sample', 'z', 'x', 'input'],
 }
