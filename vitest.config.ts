@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // onnxruntime-node may not be torn down inside a worker thread, so each test file gets a process.
-    globalSetup: ['test/support/unpack-fixtures.ts'],
+    globalSetup: ['test/support/unpack-fixtures.ts', 'test/support/temporary-files.ts'],
     reporters: ['default', ['json', { outputFile: 'node_modules/.cache/test-report.json' }]],
     pool: 'forks',
     maxWorkers: 2,
