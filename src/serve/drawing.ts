@@ -43,6 +43,8 @@ export interface DrawOrder {
 
 export interface DrawnImage {
   bytes: Uint8Array
+  /** All frames of a video, of which `bytes` shows the first. */
+  frames: readonly RawPicture[] | undefined
   size: Size
   seed: number | undefined
   revisedPrompt: string | undefined
@@ -78,7 +80,7 @@ export interface StartedDrawing {
 export function startDrawing(services: Services, order: DrawOrder, context: DrawContext): StartedDrawing {
   const { model } = order
   const seeds = chooseSeeds(order)
-  const request: ImageRequest = { ...order.request, seeds }
+  const request: ImageRequest = { ...services.loras.apply(model.id, order.request), seeds }
   const deadline = new Deadline(services.settings.requestTimeout, context.signal)
   const ticket = services.queue.submit({
     model: model.id,
@@ -105,10 +107,12 @@ function chooseSeeds({ seed, request, model }: DrawOrder): number[] | undefined 
   return Array.from({ length: request.numImages }, (_, image) => (((base + image) % SEEDS) + SEEDS) % SEEDS)
 }
 
-/** Size of the work: pixels × steps × pictures. */
-export function measureCost({ backend }: ServedModel, { size, numInferenceSteps, numImages }: ImageRequest): number {
+/** Size of the work: pixels × steps × pictures or frames. */
+export function measureCost({ backend }: ServedModel, request: ImageRequest): number {
+  const { size, numInferenceSteps, numImages, diffusion } = request
   const { width, height } = size ?? backend.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
-  return width * height * (numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1) * numImages
+  const steps = numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1
+  return width * height * steps * numImages * (diffusion?.numFrames ?? 1)
 }
 
 async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
@@ -122,7 +126,7 @@ async function encodeImage(
   { format, quality, sources, finish }: DrawOrder,
   request: ImageRequest,
   result: ImageResult,
-  { picture: drawn, seed, revisedPrompt }: GeneratedImage,
+  { picture: drawn, frames, seed, revisedPrompt }: GeneratedImage,
 ): Promise<DrawnImage> {
   const picture = finish ? finish(drawn.kind === 'raw' ? drawn : (await decodePicture(drawn.bytes)).picture) : drawn
   const header =
@@ -140,7 +144,7 @@ async function encodeImage(
     version: VERSION,
   })
   const bytes = await encodePicture(picture, { format, quality, recipe })
-  return { bytes, size, seed, revisedPrompt, hasAlpha: header.hasAlpha, recipe }
+  return { bytes, frames, size, seed, revisedPrompt, hasAlpha: header.hasAlpha, recipe }
 }
 
 function cancelled(cause: unknown): DiffgentorError {

@@ -18,6 +18,7 @@ import { ServerMetrics } from './metrics.ts'
 import { ModelPool } from './model-pool.ts'
 import { RunQueue } from './run-queue.ts'
 import type { Services } from './services.ts'
+import { StandingLoras } from './standing-loras.ts'
 import { warmUp } from './warm-up.ts'
 
 const MEGABYTE = 1e6
@@ -85,6 +86,7 @@ async function createServices(
     settings,
     models,
     queue,
+    loras: new StandingLoras(),
     store: settings.imageStore ? await ImageStore.open(settings.imageTtl) : undefined,
     fetcher: fetcher ?? createFetcher({ allowPrivate: settings.allowPrivateUrls, maxBytes: maxImage }),
     metrics: new ServerMetrics(queue, models),

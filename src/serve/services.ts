@@ -7,12 +7,14 @@ import type { ImageStore } from './image-store.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { ModelPool } from './model-pool.ts'
 import type { RunQueue } from './run-queue.ts'
+import type { StandingLoras } from './standing-loras.ts'
 
 /** What every family of routes works with: one of each for the whole server. */
 export interface Services {
   readonly settings: ServeSettings
   readonly models: ModelPool
   readonly queue: RunQueue
+  readonly loras: StandingLoras
   /** Absent: `url` answers are refused. */
   readonly store: ImageStore | undefined
   readonly fetcher: Fetcher

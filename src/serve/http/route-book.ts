@@ -57,7 +57,9 @@ export class RouteBook {
     this.#admit = admit
   }
 
+  /** Adds a route. One that another family has already brought stays as it is: several share the same. */
   add(spec: RouteSpec, handler: RouteHandler): void {
+    if (this.routes.some(({ method, path }) => method === spec.method && path === spec.path)) return
     this.routes.push(spec)
     this.#app.on(spec.method.toUpperCase(), toHonoPath(spec.path), async (c) => {
       c.set('route', spec)
