@@ -1,5 +1,6 @@
 import { open, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { DiffgentorError } from '../errors.ts'
 
 /** A LoRA file by the name that requests use. */
 export interface ListedLora {
@@ -26,17 +27,31 @@ export async function listLoras(folder: string): Promise<ListedLora[]> {
   )
 }
 
-/** The `__metadata__` of a safetensors head: eight bytes of its length, then JSON. Empty for a file that has none or is torn. */
-async function readMetadata(path: string): Promise<Record<string, string>> {
+/** Throws `model_unreadable` for a file whose head is torn, without reading its weights. */
+export async function checkLoraHead(path: string): Promise<void> {
   try {
-    await using file = await open(path)
-    const { buffer: length } = await file.read(Buffer.alloc(8), 0, 8, 0)
-    const size = Number(length.readBigUInt64LE())
-    if (size > MAX_HEAD) return {}
-    const { buffer: head } = await file.read(Buffer.alloc(size), 0, size, 8)
-    const { __metadata__: metadata } = JSON.parse(head.toString()) as { __metadata__?: Record<string, string> }
-    return metadata ?? {}
-  } catch {
-    return {}
+    await readHead(path)
+  } catch (cause) {
+    throw new DiffgentorError('model_unreadable', `The LoRA file ${basename(path)} is torn or no safetensors file.`, { cause })
   }
+}
+
+/** The `__metadata__` of a file's head. Empty for a file that has none or is torn. */
+async function readMetadata(path: string): Promise<Record<string, string>> {
+  const head = await readHead(path).catch(() => ({}) as SafetensorsHead)
+  return head.__metadata__ ?? {}
+}
+
+interface SafetensorsHead {
+  __metadata__?: Record<string, string>
+}
+
+/** A safetensors head: eight bytes of its length, then JSON. */
+async function readHead(path: string): Promise<SafetensorsHead> {
+  await using file = await open(path)
+  const { buffer: length } = await file.read(Buffer.alloc(8), 0, 8, 0)
+  const size = Number(length.readBigUInt64LE())
+  if (size > MAX_HEAD) throw new RangeError(`a head of ${size} bytes`)
+  const { buffer: head } = await file.read(Buffer.alloc(size), 0, size, 8)
+  return JSON.parse(head.toString()) as SafetensorsHead
 }
