@@ -5,6 +5,7 @@ import type { AdapterPlan } from './adapter-plan.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import { assertSize, sizeForSource } from './folder/size-rule.ts'
 import type { DrawingJob, DrawingMode, OpenModel } from './job.ts'
+import { tooWeak } from './schedule.ts'
 import { readConditions, readReferences, readSources, toConditionTensor, toMask, toSourceTensor } from './sources.ts'
 import type { Vae } from './vae.ts'
 
@@ -26,6 +27,9 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
   const choices = diffusion?.controlnets ?? []
   const conditions = await readConditions(choices)
   const size = chooseSize(facts, request, { references, source: sources?.image ?? conditions[0] }, warn)
+  const numInferenceSteps = request.numInferenceSteps ?? facts.defaults.numInferenceSteps
+  const strength = chooseStrength(facts, request, mode)
+  if (strength <= 0) throw tooWeak({ numInferenceSteps, strength })
   const scheduler = createScheduler({
     name: diffusion?.scheduler,
     modelConfig: facts.schedulerConfig,
@@ -38,9 +42,9 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
     mode,
     size,
     latentShape: [1, latentChannels, size.height / scaleFactor, size.width / scaleFactor],
-    numInferenceSteps: request.numInferenceSteps ?? facts.defaults.numInferenceSteps,
+    numInferenceSteps,
     guidanceScale: request.guidanceScale ?? defaultGuidance(facts, mode),
-    strength: chooseStrength(facts, request, mode),
+    strength,
     source: sources && toSourceTensor(sources.image, size),
     mask: sources?.mask && toMask(sources.mask, size),
     references,
@@ -88,8 +92,9 @@ function chooseSize(
   { references, source }: GivenPictures,
   warn: JobParts['warn'],
 ): Size {
-  const told =
-    request.size ?? (references.length > 0 ? traits.references!.sizeFor(references, folder.generationConfig) : undefined)
+  // Asked even where a size is given: it rejects pictures that cannot be looked at.
+  const ofReferences = references.length > 0 ? traits.references!.sizeFor(references, folder.generationConfig) : undefined
+  const told = request.size ?? ofReferences
   if (told || !source) {
     assertSize(told ?? sizes.default, sizes)
     return told ?? sizes.default

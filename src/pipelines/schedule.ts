@@ -41,7 +41,8 @@ function cutoff({ scheduler: { numTrainTimesteps } }: DrawingJob, share: number)
   return exact % 1 === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded
 }
 
-function tooWeak({ numInferenceSteps, strength }: DrawingJob): DiffgentorError {
+/** Why an edit cannot begin: its strength leaves no step. */
+export function tooWeak({ numInferenceSteps, strength }: Pick<DrawingJob, 'numInferenceSteps' | 'strength'>): DiffgentorError {
   return new DiffgentorError(
     'invalid_request',
     `A strength of ${strength} leaves none of ${numInferenceSteps} steps to run; raise the strength or the steps so that their product is at least 1.`,

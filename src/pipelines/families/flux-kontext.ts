@@ -42,5 +42,6 @@ function nearestTrainedSize({ width, height }: Size): Size {
 }
 
 function cutToGrid({ width, height }: Size): Size {
-  return { width: width - (width % GRID), height: height - (height % GRID) }
+  const cut = (side: number) => Math.max(GRID, side - (side % GRID))
+  return { width: cut(width), height: cut(height) }
 }

@@ -27,7 +27,7 @@ export async function encodeFluxTexts(
     { encoder: 'text_encoder_2', text: texts.t5, maxLength, padded: true, field },
     job,
   )
-  return { text: states, pooled: pooled!, textIds: zeros([maxLength, 3]) }
+  return { text: states, pooled: pooled!, textIds: zeros([states.shape[1]!, 3]) }
 }
 
 /** Whether the transformer takes the guidance scale as an input: dev, Fill and Kontext do, schnell does not. */

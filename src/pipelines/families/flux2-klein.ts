@@ -66,9 +66,10 @@ async function encodeText(model: OpenModel, job: DrawingJob, prompt: string): Pr
   const text = writeQwen3Chat(prompt, { thinking: false })
   const item = { encoder: 'text_encoder', text, maxLength, padded: true, field: 'prompt' } as const
   const { states } = await model.sequences.encode(item, job)
-  const textIds = new Float32Array(maxLength * ID_COLUMNS)
-  for (let i = 0; i < maxLength; i++) textIds[i * ID_COLUMNS + ID_COLUMNS - 1] = i
-  return { text: states, textIds: { data: textIds, shape: [maxLength, ID_COLUMNS] } }
+  const tokens = states.shape[1]!
+  const textIds = new Float32Array(tokens * ID_COLUMNS)
+  for (let i = 0; i < tokens; i++) textIds[i * ID_COLUMNS + ID_COLUMNS - 1] = i
+  return { text: states, textIds: { data: textIds, shape: [tokens, ID_COLUMNS] } }
 }
 
 /** The shift that FLUX.2's authors fitted to tokens and steps (`compute_empirical_mu` of diffusers). */

@@ -66,6 +66,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   if (options.modelType) warnings.push(...compareFamilies(options.modelType, family))
   const schedulerConfig = folder.schedulerConfig ? parseSchedulerConfig(folder.schedulerConfig) : traits.scheduler
   if (!folder.schedulerConfig) warnings.push(missingScheduler(traits))
+  warnings.push(...missingOptionalParts(folder))
   const vae = readVaeConfig(folder, traits, latentChannels)
   const sizes = makeSizeRule({
     vaeScaleFactor: vae.scaleFactor,
@@ -124,6 +125,14 @@ function compareFamilies(word: string, family: PipelineFamily): ImageWarning[] {
   return [
     { kind: 'ignored', field: 'model_type', detail: `The graphs are those of ${family}, so the model type ${word} is not used.` },
   ]
+}
+
+/** SD3 draws without its T5, but the picture is another one. */
+function missingOptionalParts({ index, graphs }: ModelFolder): ImageWarning[] {
+  const told = index['text_encoder_3']
+  if (graphs.has('text_encoder_3') || !Array.isArray(told) || told[0] === null) return []
+  const detail = 'The model names a third text encoder (text_encoder_3) that its folder lacks; prompts are read without it.'
+  return [{ kind: 'adjusted', field: 'prompt', detail }]
 }
 
 function missingScheduler({ scheduler }: FamilyTraits): ImageWarning {

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DiffgentorError } from '../../errors.ts'
 import type { StoredPrecision } from '../pipeline.ts'
+import { explainNoGraphs } from './explain-no-graphs.ts'
 import { type ComponentName, findGraphFiles } from './graph-files.ts'
 
 /** Content of a JSON file of a model folder. */
@@ -25,14 +26,12 @@ export interface ModelFolder {
   generationConfig: JsonObject
 }
 
-const PYTORCH_WEIGHTS = /\.(safetensors|bin|ckpt|pt|msgpack)$/
-
 /** Looks over a model folder. Rejects with one sentence when it is no ONNX model. */
 export async function readModelFolder(folder: string, dtype?: StoredPrecision): Promise<ModelFolder> {
   await assertFolder(folder)
   const root = await findRoot(folder)
   const graphs = await findGraphFiles(root, dtype)
-  if (graphs.size === 0) throw await explainNoGraphs(folder)
+  if (graphs.size === 0) throw await explainNoGraphs(folder, root)
   const configs = new Map<ComponentName, JsonObject>()
   for (const [name, graph] of graphs) {
     const config = await readComponentConfig(root, name, graph)
@@ -83,20 +82,6 @@ async function subfolders(folder: string): Promise<string[]> {
     throw new DiffgentorError('model_not_found', `The model folder ${folder} cannot be read.`, { cause })
   })
   return entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name))
-}
-
-async function explainNoGraphs(folder: string): Promise<DiffgentorError> {
-  const names = await readdir(folder, { recursive: true }).catch((): string[] => [])
-  if (names.some((name) => PYTORCH_WEIGHTS.test(name))) {
-    return new DiffgentorError(
-      'model_unreadable',
-      `The folder ${folder} holds PyTorch weights and no ONNX graphs; export them with "optimum-cli export onnx --model ${folder} OUTPUT_FOLDER" (Python package optimum-onnx) and give OUTPUT_FOLDER.`,
-    )
-  }
-  return new DiffgentorError(
-    'model_unreadable',
-    `The folder ${folder} holds no ONNX graph (no *.onnx file in unet, vae_decoder …).`,
-  )
 }
 
 async function readComponentConfig(root: string, name: ComponentName, graph: string): Promise<JsonObject | undefined> {

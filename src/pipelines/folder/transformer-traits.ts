@@ -59,7 +59,7 @@ export const TRANSFORMER_TRAITS = {
     components: ['text_encoder', 'transformer', 'vae_decoder'],
     encoders: { text_encoder: 'sequence' },
     mask: false,
-    references: { most: 10, sizeFor: ([first]) => cropSize(first!) },
+    references: { most: 10, sizeFor: (pictures) => pictures.map(cropSize)[0]! },
     numInferenceSteps: 4,
     guidanceScale: 1,
     maskGuidanceScale: 1,

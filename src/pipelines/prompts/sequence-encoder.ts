@@ -49,7 +49,9 @@ export class SequenceEncoder {
   }
 
   async encode(item: SequenceToEncode, { context, warn }: SequenceContext): Promise<EncodedSequence> {
-    const { encoder, text, maxLength, padded, field } = item
+    const { encoder, text, field } = item
+    const fixed = this.#fixedLength(encoder)
+    const { maxLength, padded } = fixed === undefined ? item : { maxLength: fixed, padded: true }
     const tokenizer = await this.tokenizer(encoder)
     const { ids, cutText } = tokenizer.encode(text, maxLength)
     if (cutText) warn(cutWarning(field, maxLength, cutText))
@@ -69,6 +71,12 @@ export class SequenceEncoder {
       wrap: (session) => new SequenceGraph(session),
       context,
     })
+  }
+
+  /** Tokens of one run, where the graph fixes them. */
+  #fixedLength(encoder: ComponentName): number | undefined {
+    const length = this.#facts.signatures.get(encoder)?.inputs[0]?.dims[1]
+    return typeof length === 'number' ? length : undefined
   }
 
   /** The tokenizer that belongs to an encoder. */
