@@ -29,6 +29,10 @@ const serverSettings = {
   ...sharedSettings,
   ...serveSettings,
   allow_private_urls: inputSettings.allow_private_urls,
+  prompt_enhancer_api_key: enhancerSettings.prompt_enhancer_api_key,
+  prompt_enhancer_api_base: enhancerSettings.prompt_enhancer_api_base,
+  prompt_enhancer_model: enhancerSettings.prompt_enhancer_model,
+  prompt_enhancer_temperature: enhancerSettings.prompt_enhancer_temperature,
 }
 
 /** A table of settings by their snake_case names. */

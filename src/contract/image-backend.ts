@@ -1,5 +1,6 @@
-import type { ImageRequest } from './image-request.ts'
+import type { EncodedPicture, ImageRequest } from './image-request.ts'
 import type { ImageResult, ImageWarning } from './image-result.ts'
+import type { CaptionRequest, PictureEmbedding } from './picture-reading.ts'
 import type { Progress } from './progress.ts'
 
 /** Which sizes a model draws. */
@@ -75,6 +76,12 @@ export interface ImageBackend extends AsyncDisposable {
   run(request: ImageRequest, context: CallContext): Promise<ImageResult>
   /** Rejects what could only fail, without drawing: a size, a scheduler, a file. The request's prompt and pictures may be missing. */
   check?(request: ImageRequest): Promise<void> | void
+  /** Describes a picture in words; absent: the model cannot. */
+  describePicture?(request: CaptionRequest, context: CallContext): Promise<string>
+  /** What the model's encoders make of a picture; absent: it cannot tell. */
+  embedPicture?(image: EncodedPicture, context: CallContext): Promise<PictureEmbedding>
+  /** The pieces that the model's tokenizer makes of a prompt, in order; absent: it cannot tell. */
+  listTokens?(prompt: string): Promise<string[]>
   /** Loads what the first call would load, so that faults show early. */
   warmUp?(context: CallContext): Promise<void>
   /** Gives memory back until the next call. */

@@ -1,4 +1,5 @@
 export type * from './image-backend.ts'
 export type * from './image-request.ts'
 export type * from './image-result.ts'
+export type * from './picture-reading.ts'
 export type * from './progress.ts'

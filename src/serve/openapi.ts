@@ -41,7 +41,10 @@ export function describeApi(book: RouteBook): Record<string, unknown> {
 function describeRoute(route: RouteSpec): object {
   const content = describeBody(route)
   return {
-    operationId: `${route.method}${route.path.replace(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '')}`,
+    operationId: `${route.method}${route.path
+      .replace(/(?<=\w)\/$/, '_slash')
+      .replace(/[^A-Za-z0-9]+/g, '_')
+      .replace(/_$/, '')}`,
     tags: [route.tag],
     summary: route.summary,
     ...(route.description && { description: route.description }),
@@ -52,7 +55,7 @@ function describeRoute(route: RouteSpec): object {
   }
 }
 
-function describeParameters({ path, query }: RouteSpec): object[] {
+function describeParameters({ path, query, queryExample = {} }: RouteSpec): object[] {
   const inPath = [...path.matchAll(/\{(\w+)\+?\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -61,7 +64,15 @@ function describeParameters({ path, query }: RouteSpec): object[] {
   }))
   const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
     const { description, ...rest } = toSchema(schema as z.ZodType) as { description?: string }
-    return { name, in: 'query', required: false, ...(description && { description }), schema: rest }
+    const example = queryExample[name]
+    return {
+      name,
+      in: 'query',
+      required: false,
+      ...(description && { description }),
+      schema: rest,
+      ...(example !== undefined && { example }),
+    }
   })
   return [...inPath, ...inQuery]
 }

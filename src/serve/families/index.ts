@@ -5,10 +5,19 @@ import type { Family } from './family.ts'
 import { jobsFamily } from './jobs/index.ts'
 import { mfluxFamily } from './mflux/index.ts'
 import { openaiFamily } from './openai/index.ts'
+import { sdapiFamily } from './sdapi/index.ts'
 import { vllmFamily } from './vllm/index.ts'
 
 /** In the order of the documentation; the first route that fits answers. */
-const FAMILIES: readonly Family[] = [openaiFamily, vllmFamily, mfluxFamily, a1111Family, jobsFamily, diffgentorFamily]
+const FAMILIES: readonly Family[] = [
+  openaiFamily,
+  vllmFamily,
+  mfluxFamily,
+  sdapiFamily,
+  a1111Family,
+  jobsFamily,
+  diffgentorFamily,
+]
 
 /** The families that `--families` asks for; all when it is absent. */
 export function chooseFamilies(wanted: readonly string[] | undefined): readonly Family[] {

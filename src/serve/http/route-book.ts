@@ -25,6 +25,8 @@ export interface RouteSpec {
   form?: z.ZodType
   /** A body that shows the route in the documentation. */
   example?: unknown
+  /** Parameters that show a route whose fields stand in the query. */
+  queryExample?: Readonly<Record<string, string | number>>
   answers: readonly RouteAnswer[]
   /** Puts an error into the status, words and headers of this family. */
   shapeProblem?: (problem: Problem) => Problem

@@ -10,7 +10,7 @@ interface ApiRoute {
   summary: string
   description?: string
   security: unknown[]
-  parameters: { name: string; in: string; description?: string; schema: ApiSchema }[]
+  parameters: { name: string; in: string; description?: string; schema: ApiSchema; example?: unknown }[]
   requestBody?: { content: Record<string, { schema: ApiSchema; example?: unknown }> }
 }
 
@@ -89,9 +89,12 @@ function describeType({ type, enum: words, minimum, maximum, anyOf }: ApiSchema)
 function writeCurl(path: string, verb: string, route: ApiRoute): string {
   const key = route.security.length > 0 ? ' -H "Authorization: Bearer $KEY"' : ''
   const example = route.requestBody?.content['application/json']?.example
+  const shown = route.parameters.filter((parameter) => parameter.example !== undefined)
+  const pairs = shown.map((parameter) => `${parameter.name}=${encodeURIComponent(String(parameter.example))}`)
+  const address = `http://127.0.0.1:8000${path}${pairs.length > 0 ? `?${pairs.join('&')}` : ''}`
   const method = verb === 'get' ? '' : ` -X ${verb.toUpperCase()}`
   const body = example === undefined ? '' : ` -H 'content-type: application/json' -d '${JSON.stringify(example)}'`
-  return `curl${example === undefined ? method : ''}${key}${body} http://127.0.0.1:8000${path}`
+  return `curl${example === undefined ? method : ''}${key}${body} ${pairs.length > 0 ? `'${address}'` : address}`
 }
 
 function escapeHtml(text: string): string {

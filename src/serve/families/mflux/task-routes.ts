@@ -32,6 +32,7 @@ export function registerTasks(book: RouteBook, board: TaskBoard): void {
       path: '/status',
       summary: 'Tell how far a task is',
       query: TASK_QUERY,
+      queryExample: { task_id: '0123abcd' },
       answers: [{ status: 200, description: 'The state', schema: STATUS }, NOT_FOUND],
     },
     (c) => {
@@ -47,6 +48,7 @@ export function registerTasks(book: RouteBook, board: TaskBoard): void {
       summary: 'Fetch the picture of a task, which is forgotten then',
       changesState: true,
       query: IMAGE_QUERY,
+      queryExample: { task_id: '0123abcd', delete: 'false' },
       answers: [{ status: 200, description: 'The picture', type: 'image/jpeg' }, NOT_FOUND],
     },
     async (c) => await answerImage(board, c, find(c)),
@@ -60,6 +62,7 @@ export function registerTasks(book: RouteBook, board: TaskBoard): void {
         summary: 'Stop a task and forget it',
         changesState: true,
         query: TASK_QUERY,
+        queryExample: { task_id: '0123abcd' },
         answers: [GONE, NOT_FOUND],
       },
       (c) => {

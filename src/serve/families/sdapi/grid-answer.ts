@@ -1,0 +1,34 @@
+import type { RawPicture } from '../../../contract/index.ts'
+import { toRgb } from '../../../images/convert-channels.ts'
+import { pastePicture } from '../../../images/crop-picture.ts'
+import { decodePicture } from '../../../images/decode-picture.ts'
+import { encodePicture } from '../../../images/encode-picture.ts'
+import type { Drawing } from '../../drawing.ts'
+import { drawingHeaders } from '../../requests/drawing-headers.ts'
+
+/** Pictures side by side at most. */
+const COLUMNS = 4
+
+/** One PNG: the only picture, or all of them in a grid. */
+export async function answerGrid(drawing: Drawing): Promise<Response> {
+  const files = drawing.images.map(({ bytes }) => bytes)
+  const [only] = files
+  const bytes = files.length === 1 && only ? only : await joinGrid(files)
+  return new Response(bytes, {
+    headers: { ...drawingHeaders(drawing), 'content-type': 'image/png', 'content-length': String(bytes.byteLength) },
+  })
+}
+
+/** Cells are as large as the first picture and filled row by row, without gaps; what is left over is black. */
+async function joinGrid(files: readonly Uint8Array[]): Promise<Uint8Array> {
+  const pictures = await Promise.all(files.map(async (bytes) => toRgb((await decodePicture(bytes)).picture)))
+  const { width, height } = pictures[0]!
+  const rows = Math.ceil(pictures.length / COLUMNS)
+  const columns = Math.ceil(pictures.length / rows)
+  const size = { width: columns * width, height: rows * height }
+  const grid: RawPicture = { kind: 'raw', channels: 3, ...size, pixels: new Uint8Array(size.width * size.height * 3) }
+  pictures.forEach((picture, place) => {
+    pastePicture(grid, picture, { left: (place % columns) * width, top: Math.floor(place / columns) * height })
+  })
+  return await encodePicture(grid, { format: 'png' })
+}

@@ -1,0 +1,64 @@
+import type { ImageRequest, LoraChoice, Size, SizeRule } from '../../../contract/index.ts'
+import type { DrawOrder } from '../../drawing.ts'
+import type { ServedModel } from '../../model-pool.ts'
+import { checkMode, settleRequest } from '../../requests/check-order.ts'
+import { prepareEdit } from '../../requests/edit-source.ts'
+import type { Services } from '../../services.ts'
+import { DRAW_DEFAULTS, type DrawQuery } from './draw-query.ts'
+
+/** Sides of the origin are multiples of this. */
+const GRID = 8
+
+/** What a drawing is made of beside its query. */
+export interface DrawParts {
+  /** A picture to start from. */
+  image?: Uint8Array | undefined
+  loras?: readonly LoraChoice[]
+}
+
+/** Turns a query, with a picture to start from if there is one, into an order. */
+export async function readDrawing(services: Services, query: DrawQuery, parts: DrawParts = {}): Promise<DrawOrder> {
+  checkMode(services, parts.image ? 'edit' : 'generate')
+  const model = services.models.find(query.model_id)
+  const { capabilities } = model.backend
+  const asked = readSize(query, capabilities.sizes)
+  const prepared = parts.image && (await prepareEdit(model, { images: [parts.image] }, asked))
+  const steps = Math.min(DRAW_DEFAULTS.num_inference_steps, capabilities.maxInferenceSteps ?? Number.POSITIVE_INFINITY)
+  const request: ImageRequest = {
+    prompt: query.prompt ?? DRAW_DEFAULTS.prompt,
+    negativePrompt: query.negative_prompt ?? (capabilities.negativePrompt ? DRAW_DEFAULTS.negative_prompt : undefined),
+    numImages: query.count_returned ?? DRAW_DEFAULTS.count_returned,
+    size: prepared?.size ?? asked,
+    numInferenceSteps: query.num_inference_steps ?? (capabilities.numInferenceSteps ? steps : undefined),
+    guidanceScale: query.guidance_scale ?? (capabilities.guidanceScale ? DRAW_DEFAULTS.guidance_scale : undefined),
+    edit: prepared?.edit,
+    diffusion: parts.loras?.length ? { loras: parts.loras } : undefined,
+  }
+  return {
+    model,
+    request: settleRequest(services.settings, model, request),
+    sources: prepared?.facts,
+    seed: chooseSeed(query, model),
+    format: 'png',
+  }
+}
+
+/** Undefined lets the server draw one at random. */
+function chooseSeed({ seed = DRAW_DEFAULTS.seed }: DrawQuery, { backend }: ServedModel): number | undefined {
+  return seed < 0 || !backend.capabilities.seed ? undefined : seed
+}
+
+/** Both sides, each the model's own where it is not given, floored to what it draws; undefined when neither is. */
+function readSize({ width, height }: DrawQuery, rule: SizeRule | undefined): Size | undefined {
+  if (width === undefined && height === undefined) return undefined
+  const usual = rule?.default ?? { width: 512, height: 512 }
+  const grid = leastCommonMultiple(GRID, rule?.multiple ?? 1)
+  const floor = (side: number) => Math.max(grid, Math.floor(side / grid) * grid)
+  return { width: floor(width ?? usual.width), height: floor(height ?? usual.height) }
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [large, small] = [a, b]
+  while (small > 0) [large, small] = [small, large % small]
+  return (a * b) / large
+}
