@@ -3,7 +3,8 @@ import { runRequest } from '../backends/run-request.ts'
 import type { GeneratedImage, ImageRequest, ImageResult, Progress, Usage } from '../contract/index.ts'
 import { type DiffgentorError, toDiffgentorError } from '../errors.ts'
 import { checkPicture } from '../images/check-picture.ts'
-import { encodePicture } from '../images/encode-picture.ts'
+import { encodeFilm } from '../images/encode-film.ts'
+import { type EncodeOptions, encodePicture } from '../images/encode-picture.ts'
 import { buildRecipe } from '../images/recipe.ts'
 import type { Reservation } from './batch-options.ts'
 import type { BatchRun } from './batch-run.ts'
@@ -139,11 +140,22 @@ async function saveImage(
         version: run.version,
       })
     : undefined
-  const bytes = await encodePicture(image.picture, { format: formatOfName(file), quality: plan.settings.outputQuality, recipe })
+  const bytes = await encodeImage(run, image, { format: formatOfName(file), quality: plan.settings.outputQuality, recipe })
   const latents = image.latents ? latentsNameOf(file) : undefined
   if (latents && image.latents) await run.sink.save(latents, image.latents)
   await run.sink.save(file, bytes)
   if (drawn.isFlat) drawing.flatImages++
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   return { file, bytes: bytes.length, sha256, ...(seed !== undefined && { seed }), ...(latents && { latents }) }
+}
+
+/** A film becomes an animated WebP; no other format of pictures holds one. */
+async function encodeImage(run: BatchRun, { picture, frames }: GeneratedImage, options: EncodeOptions): Promise<Uint8Array> {
+  if (!frames || frames.length < 2) return await encodePicture(picture, options)
+  if (options.format === 'webp') {
+    const { framesPerSecond = 16 } = run.backend.capabilities.video ?? {}
+    return await encodeFilm(frames, { ...options, framesPerSecond })
+  }
+  run.warn(`Of a film, only the first of ${frames.length} frames is kept in ${options.format}; use --output_format webp for all.`)
+  return await encodePicture(picture, options)
 }

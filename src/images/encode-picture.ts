@@ -41,6 +41,11 @@ export async function encodePicture(picture: RawPicture | EncodedResult, options
   return setMetadata(bytes, format, recipe)
 }
 
+/** A WebP file, animated or not, with a recipe in place of whatever it holds. */
+export function describeInWebp(bytes: Uint8Array, recipe: Recipe | undefined): Uint8Array {
+  return setMetadata(bytes, 'webp', recipe)
+}
+
 function setMetadata(bytes: Uint8Array, format: 'png' | 'jpeg' | 'webp', recipe: Recipe | undefined): Uint8Array {
   const texts = recipe && { infotext: writeInfotext(recipe), json: serializeRecipe(recipe) }
   if (format === 'png') return setPngMetadata(bytes, texts)

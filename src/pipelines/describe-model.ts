@@ -1,4 +1,5 @@
 import type { BackendCapabilities } from '../contract/index.ts'
+import { filmRule } from './folder/films.ts'
 import { inspectModel, type ModelFacts } from './folder/inspect-model.ts'
 import type { ModelDescription, StoredPrecision } from './pipeline.ts'
 
@@ -25,7 +26,7 @@ export function describeFacts(facts: ModelFacts): ModelDescription {
 
 const IMAGES_PER_CALL = 16
 
-function capabilitiesOf({ traits, signatures, sizes }: ModelFacts): BackendCapabilities {
+function capabilitiesOf({ family, traits, signatures, sizes }: ModelFacts): BackendCapabilities {
   const edit = traits.edit && signatures.has('vae_encoder')
   return {
     generate: traits.generate,
@@ -39,6 +40,7 @@ function capabilitiesOf({ traits, signatures, sizes }: ModelFacts): BackendCapab
     maxImagesPerCall: IMAGES_PER_CALL,
     maxInputImages: traits.references?.most ?? 1,
     sizes,
+    video: filmRule(family, signatures),
     concurrency: 1,
     paid: false,
   }

@@ -28,8 +28,8 @@ export async function drawImage(stages: readonly Stage[], place: ImagePlace): Pr
   const latents = await drawLatents(stages, place)
   assertNumbers(latents)
   const decoded = await last.vae.decode(prepared.toLatents?.(latents) ?? latents, last.context)
-  const picture = (await prepared.present?.(decoded)) ?? tensorToPicture(decoded)
-  const drawn = { picture, seed: place.seed }
+  const shown = prepared.present?.(decoded) ?? { picture: tensorToPicture(decoded) }
+  const drawn = { ...shown, seed: place.seed }
   return last.request.diffusion?.saveLatents ? { ...drawn, latents: encodeNpy(latents) } : drawn
 }
 

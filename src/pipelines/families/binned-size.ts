@@ -9,7 +9,7 @@ import { nearestBin } from './aspect-bins.ts'
 /** A job at a size that the model was trained on, and the way from there to the size asked for. */
 export interface BinnedJob {
   job: DrawingJob
-  present(decoded: Tensor): RawPicture
+  present(decoded: Tensor): { picture: RawPicture }
 }
 
 export interface BinningOptions {
@@ -31,6 +31,6 @@ export function binSize({ facts }: OpenModel, job: DrawingJob, { pixelsPerSample
   const [count, channels] = job.latentShape as [number, number]
   return {
     job: { ...job, size, latentShape: [count, channels, size.height / scaleFactor, size.width / scaleFactor] },
-    present: (decoded) => tensorToPicture(bin ? coverTensor(decoded, job.size) : decoded),
+    present: (decoded) => ({ picture: tensorToPicture(bin ? coverTensor(decoded, job.size) : decoded) }),
   }
 }

@@ -10,8 +10,8 @@ export interface PreparedRequest {
   begin(noise: NoiseSource, handedOver?: Tensor): Promise<DenoiseStart>
   /** Brings what the loop works on, such as tokens, to latents [1, C, h, w] as the VAE wants them. Absent: they are such already. */
   toLatents?(state: Tensor): Tensor
-  /** Makes what the VAE decoded into what is handed out. Absent: the picture as decoded. */
-  present?(decoded: Tensor): GeneratedImage['picture'] | Promise<GeneratedImage['picture']>
+  /** Makes what the VAE decoded into what is handed out. Absent: one picture, as decoded. */
+  present?(decoded: Tensor): Pick<GeneratedImage, 'picture' | 'frames'>
 }
 
 /** What a family says: how a request is made ready. Loop, schedule, VAE and result are the same for all. */

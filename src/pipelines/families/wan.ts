@@ -1,8 +1,8 @@
-import type { EncodedResult } from '../../contract/index.ts'
+import type { RawPicture } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
-import { encodeFilm } from '../../images/encode-film.ts'
 import { tensorToPicture } from '../../images/picture-tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { exportedFrames, WAN_FILMS } from '../folder/films.ts'
 import { type Branch, classifierFreeGuidance, withoutGuidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { startImage } from '../start-image.ts'
@@ -10,21 +10,13 @@ import type { PrepareRequest } from './family.ts'
 import { predictFlow } from './predict-flow.ts'
 
 const TEXT_LENGTH = 512
-const FRAMES_PER_SECOND = 16
 const USUAL_FRAMES = 81
-/** Frames that one frame of latents holds, but for the first, which holds one. */
-const FRAMES_PER_LATENT = 4
 
-/** Wan 2.1 text to film (arXiv 2503.20314). The result is an animated WebP, as its frames stand in no still picture's format. */
+/** Wan 2.1 (arXiv 2503.20314): films from text, of as many frames as the decoder was exported for. */
 export const prepareWan: PrepareRequest = async (model, asked) => {
   assertOneExpert(model)
   const job = { ...asked, latentShape: filmShape(model, asked) }
   const { prompt, negativePrompt = '' } = job.request
-  job.warn({
-    kind: 'adjusted',
-    field: 'output_format',
-    detail: 'The film is an animated WebP; every output format but webp keeps its first frame only.',
-  })
   const positive = await encodeText(model, job, prompt, 'prompt')
   const guidance =
     job.guidanceScale > 1
@@ -48,29 +40,29 @@ function assertOneExpert({ facts: { folder } }: OpenModel): void {
   )
 }
 
-/** Latents [1, C, frames, h, w]: as many frames as the decoder was exported for. */
+/** Latents [1, C, frames, h, w]. */
 function filmShape({ facts }: OpenModel, { request, latentShape }: DrawingJob): number[] {
-  const exported = facts.signatures.get('vae_decoder')?.inputs[0]?.dims[2]
-  const most = typeof exported === 'number' ? FRAMES_PER_LATENT * (exported - 1) + 1 : undefined
-  const frames = request.diffusion?.numFrames ?? most ?? USUAL_FRAMES
-  if (most !== undefined && frames !== most) {
+  const { frameMultiple } = WAN_FILMS
+  const exported = exportedFrames(facts.signatures)
+  const frames = request.diffusion?.numFrames ?? exported ?? USUAL_FRAMES
+  if (exported !== undefined && frames !== exported) {
     throw new DiffgentorError(
       'unsupported',
-      `This model's decoder was exported for films of ${most} frames, got ${frames}; export it again for another number.`,
+      `This model's decoder was exported for films of ${exported} frames, got ${frames}; export it again for another number.`,
       { field: 'num_frames' },
     )
   }
-  if (frames % FRAMES_PER_LATENT !== 1) {
+  if (frames % frameMultiple !== 1) {
     throw new DiffgentorError(
       'invalid_request',
-      `Films have one frame more than a multiple of ${FRAMES_PER_LATENT}, got ${frames}.`,
+      `Films have one frame more than a multiple of ${frameMultiple}, got ${frames}.`,
       {
         field: 'num_frames',
       },
     )
   }
   const [count, channels, height, width] = latentShape as [number, number, number, number]
-  return [count, channels, (frames - 1) / FRAMES_PER_LATENT + 1, height, width]
+  return [count, channels, (frames - 1) / frameMultiple + 1, height, width]
 }
 
 async function encodeText(model: OpenModel, job: DrawingJob, text: string, field: string): Promise<Branch> {
@@ -107,7 +99,7 @@ function unescapeHtml(text: string): string {
 }
 
 /** [1, 3, frames, H, W] of −1 … 1 as a film. */
-async function toFilm({ data, shape }: Tensor): Promise<EncodedResult> {
+function toFilm({ data, shape }: Tensor): { picture: RawPicture; frames: RawPicture[] } {
   const [, channels, count, height, width] = shape as [number, number, number, number, number]
   const plane = height * width
   const frames = Array.from({ length: count }, (_, frame) => {
@@ -118,5 +110,5 @@ async function toFilm({ data, shape }: Tensor): Promise<EncodedResult> {
     }
     return tensorToPicture({ data: colors, shape: [1, channels, height, width] })
   })
-  return { kind: 'encoded', bytes: await encodeFilm(frames, FRAMES_PER_SECOND) }
+  return { picture: frames[0]!, frames }
 }
