@@ -3,10 +3,20 @@ import { DiffgentorError } from '../../../errors.ts'
 import { jsonAnswer } from '../../http/json-answer.ts'
 import { v1ErrorBody } from '../../http/problem.ts'
 import type { RouteBook } from '../../http/route-book.ts'
+import { describeModelFacts, MODEL_FACTS } from '../../model-facts.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import type { Services } from '../../services.ts'
 
-const MODEL_CARD = z.object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() })
+const MODEL_CARD = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+  root: z.string(),
+  parent: z.null(),
+  max_model_len: z.null(),
+  ...MODEL_FACTS.shape,
+})
 
 export function registerModels(book: RouteBook, services: Services): void {
   book.add(
@@ -40,15 +50,20 @@ export function registerModels(book: RouteBook, services: Services): void {
   )
 }
 
-function describeModel({ startedAt }: Services, { id, backend: { capabilities, name } }: ServedModel): object {
-  const { generate, edit, mask } = capabilities
+function describeModel({ startedAt, settings }: Services, model: ServedModel): object {
+  const { id, backend } = model
+  const { generate, edit, mask, video } = backend.capabilities
   return {
     id,
     object: 'model',
     created: startedAt,
     owned_by: 'diffgentor',
-    backend: name,
-    capabilities: { generate, edit, mask },
+    root: id,
+    parent: null,
+    max_model_len: null,
+    ...describeModelFacts(settings, model),
+    backend: backend.name,
+    capabilities: { generate, edit, mask, video: video !== undefined },
   }
 }
 
