@@ -31,10 +31,10 @@ export class LedgerStore {
   readonly #writer: LedgerWriter
   #window: { fd: number; file: LedgerFile; start: number; bytes: Buffer } | undefined
 
-  private constructor(states: RowStates, files: readonly LedgerFile[], scanned: { spentUsd: number; notices: string[] }) {
+  private constructor({ states, files, spentUsd, notices }: LedgerContents) {
     this.states = states
-    this.spentUsd = scanned.spentUsd
-    this.notices = scanned.notices
+    this.spentUsd = spentUsd
+    this.notices = notices
     this.#files = files
     this.#own = files.at(-1)!
     this.#writer = new LedgerWriter(this.#own.path, this.#own.wholeBytes)
@@ -113,6 +113,35 @@ export class LedgerStore {
     this.#window = undefined
     await this.#writer.close()
   }
+}
+
+/** What the ledgers of an output folder say. */
+interface LedgerContents {
+  states: RowStates
+  files: readonly LedgerFile[]
+  /** US dollars. */
+  spentUsd: number
+  /** Sentences about lines that could not be read. */
+  notices: readonly string[]
+}
+
+/** Reads the ledgers of an output folder and writes nothing. `rows` is the data set's length. */
+export async function readLedgers(runFiles: RunFiles, rows: number): Promise<LedgerContents> {
+  const states = new RowStates(rows)
+  const files: LedgerFile[] = []
+  const notices: string[] = []
+  let spentUsd = 0
+  let base = 0
+  for (const path of listLedgers(runFiles)) {
+    const result = await walk(path, (line) => {
+      states.record(line.position, line.status, base + line.offset)
+      spentUsd += readCost(line)
+    })
+    notices.push(...describeUnreadable(path, result))
+    files.push({ path, base, wholeBytes: result.wholeBytes })
+    base += result.wholeBytes
+  }
+  return { states, files, spentUsd, notices }
 }
 
 /** Paths of all ledgers in the output folder, the run's own last; they need not exist. */

@@ -1,6 +1,11 @@
+import { resolve } from 'node:path'
 import { estimateRun } from '../backends/hosted/estimate-run.ts'
 import { checkRun } from '../batch/check-run.ts'
+import { readLedgers } from '../batch/ledger-store.ts'
 import { RowPlanner } from '../batch/plan-row.ts'
+import { planRows } from '../batch/plan-rows.ts'
+import { RowStates } from '../batch/row-states.ts'
+import { runFilesOf } from '../batch/run-files.ts'
 import type { BatchSettings } from '../config/settings.ts'
 import type { ImageBackend } from '../contract/index.ts'
 import type { Dataset } from '../datasets/dataset.ts'
@@ -15,7 +20,12 @@ interface DryRunFacts {
 
 /** What a run would come to. */
 interface DryRunCounts {
+  /** Rows that the run would work. */
   rows: number
+  /** Rows that earlier runs leave it nothing to do for. */
+  settledRows: number
+  /** US dollars that the ledger already holds. */
+  spentUsd: number
   /** Rows that cannot become a request. */
   badRows: number
   images: number
@@ -33,6 +43,7 @@ export async function describeDryRun(facts: DryRunFacts): Promise<string> {
     ['rows', counts.rows],
     ['images', counts.images],
   ]
+  if (counts.settledRows > 0) table.push(['rows done before', counts.settledRows])
   if (counts.badRows > 0) table.push(['rows that would fail', counts.badRows])
   return `${formatTable(table)}${describeCost(counts, facts.settings)}`
 }
@@ -40,9 +51,19 @@ export async function describeDryRun(facts: DryRunFacts): Promise<string> {
 async function countRows({ kind, dataset, backend, settings }: DryRunFacts): Promise<DryRunCounts> {
   const { isSelected } = await checkRun({ kind, dataset, backend, settings, version: '' })
   const planner = new RowPlanner({ kind, settings, baseSeed: 0, sizes: backend.capabilities.sizes })
-  const counts: DryRunCounts = { rows: 0, badRows: 0, images: 0, costUsd: 0, unpricedImages: 0, notes: new Set() }
-  for await (const row of dataset.rows()) {
-    if (!isSelected(row.position)) continue
+  const { states, spentUsd } = await readPast(settings, await dataset.countRows())
+  const { total } = planRows(states, isSelected, settings, backend.capabilities.paid)
+  const counts: DryRunCounts = {
+    rows: 0,
+    settledRows: 0,
+    spentUsd,
+    badRows: 0,
+    images: 0,
+    costUsd: 0,
+    unpricedImages: 0,
+    notes: new Set(),
+  }
+  for await (const row of dataset.rows({ wants: (position) => states.isPlanned(position) })) {
     counts.rows++
     try {
       const plan = planner.plan(row)
@@ -52,7 +73,14 @@ async function countRows({ kind, dataset, backend, settings }: DryRunFacts): Pro
       counts.badRows++
     }
   }
+  counts.settledRows = total - counts.rows
   return counts
+}
+
+/** What the output folder's ledgers say; nothing when the run would start over. */
+async function readPast(settings: BatchSettings, rows: number): Promise<{ states: RowStates; spentUsd: number }> {
+  if (!settings.resume) return { states: new RowStates(rows), spentUsd: 0 }
+  return await readLedgers(runFilesOf(resolve(settings.outputDir), settings), rows)
 }
 
 function addCost(counts: DryRunCounts, backend: ImageBackend, images: number, settings: BatchSettings): void {
@@ -63,10 +91,11 @@ function addCost(counts: DryRunCounts, backend: ImageBackend, images: number, se
   else counts.costUsd += estimate.totalUsd
 }
 
-function describeCost({ images, costUsd, unpricedImages, notes }: DryRunCounts, { budget }: BatchSettings): string {
+function describeCost({ images, costUsd, spentUsd, unpricedImages, notes }: DryRunCounts, { budget }: BatchSettings): string {
   if (notes.size === 0) return ''
   const known = unpricedImages < images ? `$${costUsd.toFixed(2)}` : 'unknown'
   const rest = unpricedImages > 0 && unpricedImages < images ? `, and ${unpricedImages} images of unknown price` : ''
-  const short = budget !== undefined && costUsd > budget ? `The budget of $${budget.toFixed(2)} would end the run early.\n` : ''
+  const short =
+    budget !== undefined && spentUsd + costUsd > budget ? `The budget of $${budget.toFixed(2)} would end the run early.\n` : ''
   return `cost  ${known}${rest}\n${[...notes].map((note) => `${note}\n`).join('')}${short}`
 }

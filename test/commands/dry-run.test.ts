@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FakeBackend } from '../../src/backends/fake/fake-backend.ts'
 import { openOpenAIBackend } from '../../src/backends/openai/openai-backend.ts'
+import { runBatch } from '../../src/batch/run-batch.ts'
 import { describeDryRun } from '../../src/commands/dry-run.ts'
 import { BATCH_SETTINGS, type BatchSettings, SHARED_SETTINGS, withDefaults } from '../../src/config/settings.ts'
 import type { ImageBackend } from '../../src/contract/index.ts'
@@ -49,6 +50,22 @@ describe('a dry run', () => {
     await using backend = await openModel('some-new-model')
     expect((await dryRun(backend)).told).toContain('cost  unknown\nThe price of some-new-model is unknown')
     expect((await dryRun(backend, { price: 0.1 })).told).toContain('cost  $0.30\n')
+  })
+
+  it('leaves out what an earlier run has done', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dry-run-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const source = join(folder, 'rows.jsonl')
+    writeFileSync(source, ROWS.map((row) => JSON.stringify(row)).join('\n'))
+    await using dataset = await openDataset({ source, kind: 't2i' })
+    const backend = new FakeBackend('fake')
+    const settings = withDefaults(BATCH_SETTINGS, { backend: 'fake', outputDir: join(folder, 'out') })
+    await runBatch({ dataset, backend, settings, kind: 't2i', version: '0.0.0' })
+    const ledger = readFileSync(join(folder, 'out/ledger.jsonl'), 'utf8')
+    const told = await describeDryRun({ kind: 't2i', dataset, backend, settings })
+    // The row that failed would be tried again.
+    expect(told).toMatch(/^rows +1\nimages +0\nrows done before +2\nrows that would fail +1\n$/)
+    expect(readFileSync(join(folder, 'out/ledger.jsonl'), 'utf8')).toBe(ledger)
   })
 
   it('counts only the rows that are selected', async () => {
