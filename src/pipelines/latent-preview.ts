@@ -6,6 +6,8 @@ import { solveLinearSystem } from './linear-system.ts'
 /** Keeps the fit defined where channels of a picture do not vary. */
 const RIDGE = 1e-3
 const COLORS = 3
+/** Latents of one picture that enter the fit: plenty for a few hundred unknowns. */
+const SAMPLES = 1024
 
 /** A linear map from latents to colors, fitted to the pictures that were decoded in full: rough, but free. */
 export class LatentPreview {
@@ -29,14 +31,17 @@ export class LatentPreview {
     if (this.#targets.length === 0) this.#targets = emptyRows(COLORS, size)
     const means = shrink(picture, { height, width })
     const features = new Float64Array(size).fill(1)
-    for (let at = 0; at < plane; at++) {
+    const stride = Math.ceil(plane / SAMPLES)
+    for (let at = 0; at < plane; at += stride) {
       for (let i = 0; i < channels; i++) features[i] = latents.data[i * plane + at]!
       for (let i = 0; i < size; i++) {
-        for (let j = 0; j < size; j++) this.#products[i]![j]! += features[i]! * features[j]!
-        for (let color = 0; color < COLORS; color++) this.#targets[color]![i]! += features[i]! * means[color * plane + at]!
+        const row = this.#products[i]!
+        const feature = features[i]!
+        for (let j = 0; j < size; j++) row[j]! += feature * features[j]!
+        for (let color = 0; color < COLORS; color++) this.#targets[color]![i]! += feature * means[color * plane + at]!
       }
+      this.#seen++
     }
-    this.#seen += plane
     this.#weights = undefined
   }
 

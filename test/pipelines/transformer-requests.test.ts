@@ -107,6 +107,12 @@ describe('a request that cannot be drawn', () => {
       request: { size: { width: 72, height: 64 } },
       says: /multiples of 16 .* got 72x64; the nearest size is/,
     },
+    {
+      what: 'a size beyond the positions of SD3',
+      model: 'sd3',
+      request: { size: { width: 512, height: 64 } },
+      says: /from 16 to 384 for this model, got 512x64/,
+    },
     { what: 'a fill without a mask', model: 'flux_fill', request: {}, pictures: [[64, 64]], says: /give it a mask/ },
     { what: 'a fill without a picture', model: 'flux_fill', request: {}, says: /give it a source picture/ },
     {

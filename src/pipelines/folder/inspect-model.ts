@@ -72,6 +72,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     vaeScaleFactor: vae.scaleFactor,
     multiple: unet ? 2 ** (countLevels(folder) - 1) : (traits.tokenSide ?? 1),
     fixed: unet ? { height: fixedDimension(unet, 'latents', 2), width: fixedDimension(unet, 'latents', 3) } : undefined,
+    most: countPositions(folder, traits),
     default: preferredSize(folder, vae, traits),
   })
   return {
@@ -149,6 +150,12 @@ function findLatentChannels({ configs }: ModelFolder, signatures: ReadonlyMap<Co
 function countLevels({ configs }: ModelFolder): number {
   const blocks = configs.get('unet')?.['block_out_channels']
   return Array.isArray(blocks) ? blocks.length : 1
+}
+
+/** Latents on a side that SD3 and models like it have a table of positions for. */
+function countPositions({ configs }: ModelFolder, { tokenSide = 1 }: FamilyTraits): number | undefined {
+  const tokens = configs.get('transformer')?.['pos_embed_max_size']
+  return typeof tokens === 'number' ? tokens * tokenSide : undefined
 }
 
 function preferredSize({ configs, generationConfig }: ModelFolder, vae: VaeConfig, { side }: FamilyTraits) {

@@ -11,15 +11,18 @@ export interface SizeLimits {
   multiple: number
   /** Latent height and width that the graphs fix. */
   fixed?: { height: number | undefined; width: number | undefined } | undefined
+  /** Latents on a side that the denoiser has positions for. Default: any number. */
+  most?: number | undefined
   default: Size
 }
 
 /** The sizes that a model draws. Exported UNets fail unless every level halves the latents without a rest. */
-export function makeSizeRule({ vaeScaleFactor, multiple: latents, fixed, default: preferred }: SizeLimits): SizeRule {
+export function makeSizeRule({ vaeScaleFactor, multiple: latents, fixed, most, default: preferred }: SizeLimits): SizeRule {
   const multiple = vaeScaleFactor * latents
+  const max = Math.min(LARGEST, most === undefined ? LARGEST : most * vaeScaleFactor)
   const height = fixed?.height && fixed.height * vaeScaleFactor
   const width = fixed?.width && fixed.width * vaeScaleFactor
-  const rule: SizeRule = { multiple, min: multiple, max: LARGEST, default: preferred }
+  const rule: SizeRule = { multiple, min: multiple, max, default: preferred }
   return height && width ? { ...rule, only: [`${width}x${height}`], default: { width, height } } : rule
 }
 
