@@ -1,13 +1,16 @@
 import { DiffgentorError } from '../errors.ts'
 import { WorkRates } from './work-rates.ts'
 
+/** How often urgent work may be put before other work, so that nobody waits forever. */
+const MAX_OVERTAKEN = 16
+
 /** What one request wants of the models. */
 export interface Work<T> {
   /** Which rate its duration belongs to: the model's id. */
   model: string
   /** Size of the work, pixels × steps × pictures: what durations are compared by. */
   cost: number
-  /** Higher goes first; equal ones in order of arrival. Default 0. */
+  /** Higher goes first, until the others were overtaken often enough; equal ones in order of arrival. Default 0. */
   priority?: number | undefined
   /** Waits however long the queue is: for work that was accepted earlier, such as rows of a job. */
   skipsLimit?: boolean | undefined
@@ -36,6 +39,8 @@ interface Entry {
   state: Ticket<unknown>['state']
   startedAt: number
   start: () => void
+  /** How often later work was put before this one. */
+  overtaken: number
   ticket?: Ticket<unknown>
 }
 
@@ -98,7 +103,14 @@ export class RunQueue {
   }
 
   #enter<T>(work: Work<T>): Ticket<T> {
-    const entry: Entry = { work, priority: work.priority ?? 0, state: 'waiting', startedAt: 0, start: () => undefined }
+    const entry: Entry = {
+      work,
+      priority: work.priority ?? 0,
+      state: 'waiting',
+      startedAt: 0,
+      start: () => undefined,
+      overtaken: 0,
+    }
     const result = new Promise<T>((resolve, reject) => {
       const leave = () => {
         this.#waiting = this.#waiting.filter((other) => other !== entry)
@@ -112,8 +124,9 @@ export class RunQueue {
       }
       work.signal.addEventListener('abort', leave, { once: true })
     })
-    const place = this.#waiting.findIndex((other) => other.priority < entry.priority)
-    this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, entry)
+    const place = this.#findPlace(entry)
+    for (const other of this.#waiting.slice(place)) other.overtaken++
+    this.#waiting.splice(place, 0, entry)
     this.#startNext()
     const queue = this
     const ticket: Ticket<T> = {
@@ -134,6 +147,13 @@ export class RunQueue {
     }
     entry.ticket = ticket
     return ticket
+  }
+
+  /** Before everything less urgent, but for what was overtaken often enough. */
+  #findPlace({ priority }: Entry): number {
+    const first = this.#waiting.findLastIndex((other) => other.overtaken >= MAX_OVERTAKEN) + 1
+    const place = this.#waiting.findIndex((other, index) => index >= first && other.priority < priority)
+    return place === -1 ? this.#waiting.length : place
   }
 
   async #run<T>(entry: Entry, work: Work<T>): Promise<T> {
