@@ -40,22 +40,9 @@ export class LedgerStore {
     this.#writer = new LedgerWriter(this.#own.path, this.#own.wholeBytes)
   }
 
-  /** Reads what there is and opens the run's own ledger for appending. `rows` is the data set's length. `isAlone`: what other runs on the folder did does not count. */
+  /** Reads what there is and opens the run's own ledger for appending. The options are those of `readLedgers`. */
   static async open(runFiles: RunFiles, rows: number, { isAlone = false } = {}): Promise<LedgerStore> {
-    const states = new RowStates(rows)
-    const scanned = { spentUsd: 0, notices: [] as string[] }
-    const files: LedgerFile[] = []
-    let base = 0
-    for (const path of isAlone ? [runFiles.ledger] : listLedgers(runFiles)) {
-      const result = await walk(path, (line) => {
-        states.record(line.position, line.status, base + line.offset)
-        scanned.spentUsd += readCost(line)
-      })
-      scanned.notices.push(...describeUnreadable(relative(runFiles.folder, path), result))
-      files.push({ path, base, wholeBytes: result.wholeBytes })
-      base += result.wholeBytes
-    }
-    return new LedgerStore(states, files, scanned)
+    return new LedgerStore(await readLedgers(runFiles, rows, { isAlone }))
   }
 
   /** Appends to the run's own ledger; resolves once the line is on the disk and counts. */
@@ -125,19 +112,19 @@ interface LedgerContents {
   notices: readonly string[]
 }
 
-/** Reads the ledgers of an output folder and writes nothing. `rows` is the data set's length. */
-export async function readLedgers(runFiles: RunFiles, rows: number): Promise<LedgerContents> {
+/** Reads the ledgers of an output folder and writes nothing. `rows` is the data set's length. `isAlone`: what other runs on the folder did does not count. */
+export async function readLedgers(runFiles: RunFiles, rows: number, { isAlone = false } = {}): Promise<LedgerContents> {
   const states = new RowStates(rows)
   const files: LedgerFile[] = []
   const notices: string[] = []
   let spentUsd = 0
   let base = 0
-  for (const path of listLedgers(runFiles)) {
+  for (const path of isAlone ? [runFiles.ledger] : listLedgers(runFiles)) {
     const result = await walk(path, (line) => {
       states.record(line.position, line.status, base + line.offset)
       spentUsd += readCost(line)
     })
-    notices.push(...describeUnreadable(path, result))
+    notices.push(...describeUnreadable(relative(runFiles.folder, path), result))
     files.push({ path, base, wholeBytes: result.wholeBytes })
     base += result.wholeBytes
   }

@@ -9,7 +9,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'diffgentor-config-'))
 })
 
-const merge = (flags: Record<string, unknown> = {}, environment: NodeJS.ProcessEnv = {}) => mergeSettings('t2i', flags, { environment, folder })
+const merge = (flags: Record<string, unknown> = {}, environment: NodeJS.ProcessEnv = {}) =>
+  mergeSettings('t2i', flags, { environment, folder })
 
 describe('precedence', () => {
   it('takes the flag over the variable over the file over the built-in default', () => {
@@ -63,11 +64,18 @@ describe('reading values', () => {
   })
 
   it('counts an empty variable as unset', () => {
-    expect(merge({}, { DG_T2I_METADATA: '', OPENAI_API_KEY: '' }).values).toMatchObject({ metadata: true, openaiApiKey: undefined })
+    expect(merge({}, { DG_T2I_METADATA: '', OPENAI_API_KEY: '' }).values).toMatchObject({
+      metadata: true,
+      openaiApiKey: undefined,
+    })
   })
 
   it('reads lists, records, sizes and LoRA choices', () => {
-    const { values } = merge({ lora: ['a.safetensors:0.5', 'C:\\b.safetensors'], extra: ['quality=high', 'n=2'], size: '640x480' })
+    const { values } = merge({
+      lora: ['a.safetensors:0.5', 'C:\\b.safetensors'],
+      extra: ['quality=high', 'n=2'],
+      size: '640x480',
+    })
     expect(values.lora).toEqual([
       { path: 'a.safetensors', weight: 0.5 },
       { path: 'C:\\b.safetensors', weight: 1 },
