@@ -20,7 +20,8 @@ export interface SizeRule {
 export interface VideoRule {
   /** A video has one frame more than a multiple of this many; 1: any number. */
   frameMultiple: number
-  /** The most frames of one video. */
+  /** The fewest and the most frames of one video. */
+  minFrames: number
   maxFrames: number
   /** Frames a second that the model was trained on. */
   framesPerSecond: number

@@ -39,7 +39,7 @@ describe('Wan', () => {
   })
 
   it('tells how long its films are', () => {
-    expect(pipeline.description.capabilities.video).toEqual({ frameMultiple: 4, maxFrames: 5, framesPerSecond: 16 })
+    expect(pipeline.description.capabilities.video).toEqual({ frameMultiple: 4, minFrames: 5, maxFrames: 5, framesPerSecond: 16 })
   })
 
   it('refuses a number of frames that its decoder was not exported for', async () => {

@@ -26,7 +26,7 @@ const CAPABILITIES: BackendCapabilities = {
   maxImagesPerCall: 16,
   maxInputImages: 16,
   sizes: { multiple: 1, min: 1, max: 4096, default: { width: 64, height: 64 } },
-  video: { frameMultiple: 4, maxFrames: 257, framesPerSecond: 8 },
+  video: { frameMultiple: 4, minFrames: 5, maxFrames: 257, framesPerSecond: 8 },
   concurrency: 16,
   paid: false,
 }

@@ -4,12 +4,13 @@ import type { PipelineFamily } from '../pipeline.ts'
 import type { ComponentName } from './graph-files.ts'
 
 /** Wan's films: a frame of latents holds four frames, the first one holds one. */
-export const WAN_FILMS: VideoRule = { frameMultiple: 4, maxFrames: 257, framesPerSecond: 16 }
+export const WAN_FILMS: VideoRule = { frameMultiple: 4, minFrames: 1, maxFrames: 257, framesPerSecond: 16 }
 
 /** The films that a model makes; undefined for models of pictures. */
 export function filmRule(family: PipelineFamily, signatures: ReadonlyMap<ComponentName, GraphSignature>): VideoRule | undefined {
   if (family !== 'wan') return undefined
-  return { ...WAN_FILMS, maxFrames: exportedFrames(signatures) ?? WAN_FILMS.maxFrames }
+  const exported = exportedFrames(signatures)
+  return exported === undefined ? WAN_FILMS : { ...WAN_FILMS, minFrames: exported, maxFrames: exported }
 }
 
 /** The number of frames that a decoder was exported for; undefined where any number will do. */
