@@ -2,6 +2,7 @@ import type { BackendCapabilities } from '../contract/index.ts'
 import { filmRule } from './folder/films.ts'
 import { inspectModel, type ModelFacts } from './folder/inspect-model.ts'
 import type { ModelDescription, StoredPrecision } from './pipeline.ts'
+import { canRead } from './unidiffuser/picture-reader.ts'
 
 /** Reads what a model folder holds and can do, without ONNX Runtime and without loading weights. Rejects with one sentence when it cannot be used. */
 export async function describeModel(folder: string, modelType?: string, dtype?: StoredPrecision): Promise<ModelDescription> {
@@ -15,6 +16,7 @@ export function describeFacts(facts: ModelFacts): ModelDescription {
     family: facts.family,
     components: facts.components,
     capabilities: capabilitiesOf(facts),
+    readsPictures: canRead(facts),
     looksAtReferences: facts.traits.references !== undefined,
     defaults: facts.defaults,
     scheduler: String(facts.schedulerConfig['_class_name'] ?? facts.traits.scheduler['_class_name']),

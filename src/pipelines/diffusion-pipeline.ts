@@ -8,11 +8,12 @@ import { openDenoiser } from './families/predict-guided.ts'
 import { listIgnoredWishes } from './ignored-wishes.ts'
 import type { DrawingJob, OpenModel } from './job.ts'
 import { openOtherVae } from './other-vae.ts'
-import type { ModelDescription, Pipeline, PipelineFamily, PipelineResult } from './pipeline.ts'
+import type { ModelDescription, PictureReader, Pipeline, PipelineFamily, PipelineResult } from './pipeline.ts'
 import { describeRecipe } from './recipe.ts'
 import { leaveRestToRefiner, toRefinerJob } from './refiner.ts'
 import { resolveJob } from './resolve-job.ts'
-import { openJointUnet } from './unidiffuser/joint-unet.ts'
+import { DATA_TYPE, openJointUnet } from './unidiffuser/joint-unet.ts'
+import { UniDiffuserReader } from './unidiffuser/picture-reader.ts'
 import { openUpscaler } from './upscale/open-upscaler.ts'
 import type { Vae } from './vae.ts'
 import { WarningList } from './warning-list.ts'
@@ -34,6 +35,7 @@ const UNSEEDED_ENCODER: ImageWarning = {
 export class DiffusionPipeline implements Pipeline {
   readonly family: PipelineFamily
   readonly description: ModelDescription
+  readonly reader: PictureReader | undefined
   readonly #model: OpenModel
   readonly #options: DiffusionPipelineOptions
   readonly #vaes = new Map<string, Vae>()
@@ -44,6 +46,7 @@ export class DiffusionPipeline implements Pipeline {
     this.#options = options
     this.family = model.facts.family
     this.description = describeFacts(model.facts)
+    this.reader = this.description.readsPictures ? new UniDiffuserReader(model) : undefined
   }
 
   get runtimeMs(): number {
@@ -90,7 +93,7 @@ export class DiffusionPipeline implements Pipeline {
     }
     const parts = { adapters: NO_ADAPTERS, context }
     await (this.family === 'unidiffuser'
-      ? openJointUnet(this.#model, { ...parts, dataType: 0 })
+      ? openJointUnet(this.#model, { ...parts, dataType: DATA_TYPE })
       : openDenoiser(this.#model, parts))
     await vae.warmUp(context)
   }

@@ -1,6 +1,6 @@
 export { type ProviderProbe, probeProviders } from '../onnx-runtime/probe-providers.ts'
 export { checkRequest } from './check-request.ts'
 export { describeModel } from './describe-model.ts'
+export { listTokens } from './list-tokens.ts'
 export { openPipeline } from './open-pipeline.ts'
 export type * from './pipeline.ts'
-export { type JointDrawing, openUniDiffuser, type UniDiffuser } from './unidiffuser/open-unidiffuser.ts'

@@ -2,18 +2,12 @@ import { providersByName, providersForDevice, type SessionOptions } from '../onn
 import { DiffusionPipeline } from './diffusion-pipeline.ts'
 import { GraphStore } from './graphs/graph-store.ts'
 import { openOnCpu } from './graphs/open-on-cpu.ts'
-import type { OpenModel } from './job.ts'
 import { openModel } from './open-model.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
 import { EmbeddingFiles } from './prompts/embedding-files.ts'
 
 /** Opens a model folder. Checks it at once; graphs load at first use, and ONNX Runtime not before that. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
-  return (await openParts(options)).pipeline
-}
-
-/** Opens a model folder for those who do more with its model than draw. */
-export async function openParts(options: PipelineOptions): Promise<{ model: OpenModel; pipeline: Pipeline }> {
   const { modelType, dtype, cacheFolder, embeddingFolder, vaeTiling = false, cpuOffload = false } = options
   const embeddingFiles = embeddingFolder === undefined ? undefined : new EmbeddingFiles(embeddingFolder)
   const session = toSessionOptions(options)
@@ -25,8 +19,7 @@ export async function openParts(options: PipelineOptions): Promise<{ model: Open
   })
   const open = (folder: string, type?: string) =>
     openModel({ folder, modelType: type, dtype, device: isCpu ? 'cpu' : 'gpu', store, cacheFolder, vaeTiling, embeddingFiles })
-  const model = await open(options.folder, modelType)
-  return { model, pipeline: new DiffusionPipeline(model, { openFurther: (folder) => open(folder), vaeTiling }) }
+  return new DiffusionPipeline(await open(options.folder, modelType), { openFurther: (folder) => open(folder), vaeTiling })
 }
 
 function toSessionOptions(options: PipelineOptions): SessionOptions {

@@ -1,11 +1,16 @@
 import type {
   BackendCapabilities,
   CallContext,
+  CaptionRequest,
+  EncodedPicture,
   GeneratedImage,
   ImageRequest,
   ImageWarning,
+  PictureEmbedding,
+  RawPicture,
   ResolvedRecipe,
 } from '../contract/index.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 /** The procedures that diffgentor knows. */
 export type PipelineFamily =
@@ -79,8 +84,26 @@ export interface Pipeline extends AsyncDisposable {
   readonly runtimeMs: number
   /** Draws `request.seeds.length` pictures, one after the other. Rejects between two steps when the signal fires. */
   run(request: ImageRequest, context: CallContext): Promise<PipelineResult>
+  /** Describes and embeds pictures; absent for models that cannot. */
+  readonly reader?: PictureReader | undefined
   /** Opens every component that a text-to-image request needs. */
   warmUp(context: CallContext): Promise<void>
+}
+
+/** What a model of pictures and texts can do beside drawing. One call at a time. */
+export interface PictureReader {
+  /** Describes a picture in words. One of another size than the model's is resized. */
+  describe(request: CaptionRequest, context: CallContext): Promise<DrawnText>
+  /** Draws a picture and its description at once, from nothing. */
+  drawBoth(request: Omit<CaptionRequest, 'image'>, context: CallContext): Promise<DrawnText & { picture: RawPicture }>
+  /** What the model's encoders make of a picture: the middle of what the VAE may mean, not scaled. */
+  embed(image: EncodedPicture, context: CallContext): Promise<PictureEmbedding>
+}
+
+/** Words that were drawn, with the state of the loop at its end. */
+export interface DrawnText {
+  text: string
+  latents: Tensor
 }
 
 /** One graph of a model folder. */
@@ -99,6 +122,8 @@ export interface ModelDescription {
   family: PipelineFamily
   components: ModelComponent[]
   capabilities: BackendCapabilities
+  /** Describes and embeds pictures. */
+  readsPictures: boolean
   /** Edits draw from noise and look at their pictures, which keep the sizes they have. */
   looksAtReferences: boolean
   /** The model's own defaults: `generation_config.json` first, then the family's. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openUniDiffuser, type UniDiffuser } from '../../src/pipelines/index.ts'
+import { openPipeline, type PictureReader, type Pipeline } from '../../src/pipelines/index.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { idleContext } from '../support/golden-suite.ts'
@@ -39,17 +39,19 @@ function deviation(values: ArrayLike<number>, golden: Float64Array): number {
 const expectLatents = ({ data }: Tensor, golden: Float64Array) => expect(deviation(data, golden)).toBeLessThanOrEqual(LATENTS)
 
 describe('UniDiffuser', () => {
-  let model: UniDiffuser
+  let pipeline: Pipeline
+  let model: PictureReader
   beforeAll(async () => {
-    model = await openUniDiffuser({ folder: FOLDER })
+    pipeline = await openPipeline({ folder: FOLDER })
+    model = pipeline.reader!
   })
   afterAll(async () => {
-    await model[Symbol.asyncDispose]()
+    await pipeline[Symbol.asyncDispose]()
   })
 
   it('describes a picture in the words of diffusers', async () => {
     const golden = readCase('img2prompt')
-    const { text, latents } = await model.describe(golden.image(), golden.drawing, idleContext)
+    const { text, latents } = await model.describe({ image: golden.image(), ...golden.drawing }, idleContext)
     expectLatents(latents, golden.array('final_latents'))
     expect(text).toBe(golden.text)
   })
@@ -64,13 +66,17 @@ describe('UniDiffuser', () => {
     expect(picture.pixels.every((value, i) => Math.abs(value - pixels[i]!) <= 1)).toBe(true)
   })
 
-  it('embeds a picture as CLIP does', async () => {
+  it('embeds a picture as CLIP and the VAE do', async () => {
     const golden = readCase('img2prompt')
-    const embedding = await model.embed(golden.image(), idleContext)
-    expect(deviation(embedding, golden.array('clip_image_embeds'))).toBeLessThanOrEqual(LATENTS)
+    const { clip, latents, latentShape } = await model.embed(golden.image(), idleContext)
+    expect(deviation(clip, golden.array('clip_image_embeds'))).toBeLessThanOrEqual(LATENTS)
+    expect(latentShape).toEqual([4, 16, 16])
+    expect(deviation(latents, golden.array('vae_moments').subarray(0, latents.length))).toBeLessThanOrEqual(LATENTS)
   })
 
-  it('is not made of other models', async () => {
-    await expect(openUniDiffuser({ folder: fixturePath('models/sd15-tiny') })).rejects.toThrow(/Only UniDiffuser models describe/)
+  it('is no ability of other models', async () => {
+    await using other = await openPipeline({ folder: fixturePath('models/sd15-tiny') })
+    expect(other.reader).toBeUndefined()
+    expect(other.description.readsPictures).toBe(false)
   })
 })

@@ -83,6 +83,8 @@ class OnnxBackend implements ImageBackend {
   readonly capabilities: BackendCapabilities
   readonly defaults: { numInferenceSteps: number; guidanceScale: number }
   readonly openingWarnings: readonly ImageWarning[]
+  readonly describePicture?: NonNullable<ImageBackend['describePicture']>
+  readonly embedPicture?: NonNullable<ImageBackend['embedPicture']>
   readonly #parts: OnnxParts
   #hash: Promise<string | undefined> | undefined
 
@@ -98,6 +100,12 @@ class OnnxBackend implements ImageBackend {
     }
     this.defaults = description.defaults
     this.openingWarnings = [...plan.warnings, ...description.warnings]
+    if (description.readsPictures) {
+      this.describePicture = async (request, { signal, onProgress }) =>
+        (await pool.run({ type: 'describe', request }, { signal, onProgress })).text!
+      this.embedPicture = async (image, { signal, onProgress }) =>
+        (await pool.run({ type: 'embed', image }, { signal, onProgress })).embedding!
+    }
   }
 
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {

@@ -2,7 +2,9 @@ import type { Progress } from '../../contract/index.ts'
 import type { ToWorker, WorkerAnswer } from './worker-protocol.ts'
 
 /** Work for a process that holds the model, without its id. */
-export type Work = Omit<Extract<ToWorker, { type: 'draw' }>, 'id'> | Omit<Extract<ToWorker, { type: 'warm-up' }>, 'id'>
+export type Work = WorkOf<'draw'> | WorkOf<'warm-up'> | WorkOf<'describe'> | WorkOf<'embed'>
+
+type WorkOf<Type extends ToWorker['type']> = Omit<Extract<ToWorker, { type: Type }>, 'id'>
 
 /** What goes with a piece of work. */
 export interface JobContext {

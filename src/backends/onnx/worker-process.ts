@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { openPipeline, type Pipeline, type PipelineOptions } from '../../pipelines/index.ts'
-import { type FromWorker, packError, type ToWorker } from './worker-protocol.ts'
+import { type FromWorker, packError, type ToWorker, type WorkerAnswer } from './worker-protocol.ts'
 
 // The process that holds a model. Its parent ends it; signals from a terminal go to the parent, which lets the work finish.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
@@ -34,8 +34,8 @@ async function work(message: Work): Promise<void> {
     pipeline ??= await openPipeline(options!)
     const opened = pipeline
     const before = opened.runtimeMs
-    const result = await perform(opened, message, signal)
-    const answer = { result, residentBytes: process.memoryUsage.rss(), runtimeMs: opened.runtimeMs - before }
+    const given = await perform(opened, message, signal)
+    const answer = { ...given, residentBytes: process.memoryUsage.rss(), runtimeMs: opened.runtimeMs - before }
     await send({ type: 'done', id, answer })
   } catch (thrown) {
     await send({ type: 'error', id, error: packError(thrown) })
@@ -44,19 +44,24 @@ async function work(message: Work): Promise<void> {
   }
 }
 
-async function perform(
-  opened: Pipeline,
-  message: Work,
-  signal: AbortSignal,
-): Promise<Awaited<ReturnType<Pipeline['run']>> | undefined> {
+async function perform(opened: Pipeline, message: Work, signal: AbortSignal): Promise<Partial<WorkerAnswer>> {
   const onProgress = (event: Extract<FromWorker, { type: 'progress' }>['event']) => {
     if (event.phase !== 'start') void send({ type: 'progress', id: message.id, event })
   }
-  if (message.type === 'draw') {
-    return await opened.run(message.request, { signal, onProgress, previewEvery: message.previewEvery })
+  const context = { signal, onProgress }
+  switch (message.type) {
+    case 'draw':
+      return { result: await opened.run(message.request, { ...context, previewEvery: message.previewEvery }) }
+    case 'describe':
+      return { text: (await opened.reader!.describe(message.request, context)).text }
+    case 'embed':
+      return { embedding: await opened.reader!.embed(message.image, context) }
+    case 'warm-up':
+      await opened.warmUp(context)
+      return {}
+    default:
+      return {}
   }
-  if (message.type === 'warm-up') await opened.warmUp({ signal, onProgress })
-  return undefined
 }
 
 /** Resolves when the message has left, so that the next run, which blocks this process, does not hold it back. */

@@ -1,4 +1,4 @@
-import type { ImageRequest, Progress } from '../../contract/index.ts'
+import type { CaptionRequest, EncodedPicture, ImageRequest, PictureEmbedding, Progress } from '../../contract/index.ts'
 import { DiffgentorError, type ErrorCode, toDiffgentorError } from '../../errors.ts'
 import type { PipelineOptions, PipelineResult } from '../../pipelines/index.ts'
 
@@ -7,6 +7,8 @@ export type ToWorker =
   | { type: 'open'; options: PipelineOptions }
   | { type: 'warm-up'; id: number }
   | { type: 'draw'; id: number; request: ImageRequest; previewEvery: number }
+  | { type: 'describe'; id: number; request: CaptionRequest }
+  | { type: 'embed'; id: number; image: EncodedPicture }
   | { type: 'cancel'; id: number }
 
 /** What a worker answers. */
@@ -18,8 +20,11 @@ export type FromWorker =
   | { type: 'error'; id: number; error: SentError }
 
 export interface WorkerAnswer {
-  /** Absent for a warm-up. */
+  /** What was drawn. */
   result?: PipelineResult | undefined
+  /** The words for a picture. */
+  text?: string | undefined
+  embedding?: PictureEmbedding | undefined
   /** Resident size of the process, in bytes. */
   residentBytes: number
   /** Milliseconds inside ONNX Runtime for this piece of work. */

@@ -1,12 +1,10 @@
 import { startSchedule } from '../schedule.ts'
 import { type PictureShapes, predictPicture } from '../unidiffuser/guided-predictions.ts'
 import { joinParts, splitParts } from '../unidiffuser/joint-state.ts'
-import { openJointUnet } from '../unidiffuser/joint-unet.ts'
+import { DATA_TYPE, openJointUnet } from '../unidiffuser/joint-unet.ts'
 import { pictureShapes } from '../unidiffuser/shapes.ts'
 import { narrowText } from '../unidiffuser/text-latents.ts'
 import type { PrepareRequest } from './family.ts'
-
-const DATA_TYPE = 1
 
 /** UniDiffuser (arXiv 2303.06555) from text: draws a picture and its embedding together. Guidance goes away from noise, not from a prompt. */
 export const prepareUniDiffuser: PrepareRequest = async (model, job) => {

@@ -7,6 +7,9 @@ import type { OpenModel } from '../job.ts'
 const INPUTS = ['latent_image_embeds', 'image_embeds', 'prompt_embeds', 'timestep_img', 'timestep_text', 'data_type'] as const
 const OUTPUTS = ['img_vae_out', 'img_clip_out', 'text_out'] as const
 
+/** The finer part of the training pictures. */
+export const DATA_TYPE = 1
+
 /** A picture with its text, each possibly noise. */
 export interface JointParts {
   /** Latents of the picture [1, C, h, w]. */
