@@ -6,12 +6,14 @@ import { jobsFamily } from './jobs/index.ts'
 import { mfluxFamily } from './mflux/index.ts'
 import { openaiFamily } from './openai/index.ts'
 import { sdapiFamily } from './sdapi/index.ts'
+import { sglangFamily } from './sglang/index.ts'
 import { vllmFamily } from './vllm/index.ts'
 
 /** In the order of the documentation; the first route that fits answers. */
 const FAMILIES: readonly Family[] = [
   openaiFamily,
   vllmFamily,
+  sglangFamily,
   mfluxFamily,
   sdapiFamily,
   a1111Family,
