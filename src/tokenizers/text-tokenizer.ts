@@ -41,6 +41,11 @@ export class TextTokenizer {
     return this.#tokenizer.encode(text, { add_special_tokens: false }).ids
   }
 
+  /** What each token of a text stands for, in order. */
+  listPieces(text: string): string[] {
+    return this.tokenize(text).map((id) => this.#spell([id]))
+  }
+
   /** One encoder run's ids. What does not fit is cut before the end token and told. */
   encode(text: string, length = this.maxLength): TokenizedText {
     const tokens = this.tokenize(text)

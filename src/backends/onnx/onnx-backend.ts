@@ -16,7 +16,7 @@ import type {
 import { padEdit } from '../../images/pad-edit.ts'
 import { type FoundModel, findModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
-import { checkRequest, describeModel, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
+import { checkRequest, describeModel, listTokens, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
 import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
 import { type MemoryBudget, planMemory, whyOffload } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -170,6 +170,10 @@ class OnnxBackend implements ImageBackend {
 
   check(request: ImageRequest): void {
     checkRequest(this.#parts.description, request)
+  }
+
+  async listTokens(prompt: string): Promise<string[]> {
+    return await listTokens(this.#parts.model.folder, prompt)
   }
 
   async warmUp({ signal, onProgress }: CallContext): Promise<void> {
