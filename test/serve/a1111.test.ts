@@ -184,6 +184,28 @@ describe('AUTOMATIC1111: img2img', () => {
     expect(await pixelAt(right, 10, 30)).toEqual([255, 0, 0])
   })
 
+  it('starts the masked part from its surroundings, or from the source', async () => {
+    const server = await startTestServer()
+    const left = { input: await makePng(32, 64, 'blue'), left: 0, top: 0 }
+    const source = await sharp(await makePng(64, 64, 'red'))
+      .composite([left])
+      .png()
+      .toBuffer()
+    const start = async (fill?: number) => {
+      const body = {
+        init_images: [source.toString('base64')],
+        mask: await makeLeftMask(64, 64),
+        mask_blur: 0,
+        inpainting_fill: fill,
+      }
+      const { warnings } = await readJson(await post(server, '/sdapi/v1/img2img', { ...body, inpaint_full_res: false }))
+      return [await pixelAt(server.backend.requests.at(-1)!.edit!.images[0]!, 16, 32), warnings.join()]
+    }
+    expect(await start()).toEqual([[255, 0, 0], ''])
+    expect(await start(1)).toEqual([[0, 0, 255], ''])
+    expect(await start(2)).toEqual([[0, 0, 255], expect.stringContaining('inpainting_fill 2')])
+  })
+
   it('works on the masked part alone, at the full size, and puts it back into the whole picture', async () => {
     const server = await startTestServer()
     const answer = await readJson(

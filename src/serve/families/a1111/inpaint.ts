@@ -4,6 +4,7 @@ import { compositeOver, toGray, toRgb } from '../../../images/convert-channels.t
 import { cropPicture, pastePicture } from '../../../images/crop-picture.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
+import { fillMasked } from '../../../images/fill-masked.ts'
 import { type FitMode, fitPicture } from '../../../images/fit-picture.ts'
 import { resizePicture } from '../../../images/resize-picture.ts'
 import { softenMask } from '../../../images/soften-mask.ts'
@@ -15,6 +16,8 @@ export interface InpaintWish {
   blur: number
   /** Repaint what is black. */
   isInverted: boolean
+  /** Put the blurred surroundings under the mask; else work starts from the source. */
+  fills: boolean
   /** Work on the masked part alone, enlarged to the whole size, with that many pixels around it; absent: on all of the picture. */
   padding: number | undefined
   /** How the source comes to the size when all of it is worked on. */
@@ -41,14 +44,22 @@ export async function prepareInpaint(
   const mask = await softenMask(sharpMask, wish.blur)
   const tight = wish.padding === undefined ? undefined : findMaskedArea(mask, wish.padding)
   return tight
-    ? await prepareArea(source, mask, widenArea(tight, size, source), size)
+    ? await prepareArea(source, mask, widenArea(tight, size, source), size, wish)
     : await prepareWhole(source, mask, size, wish)
 }
 
-async function prepareArea(source: RawPicture, mask: RawPicture, area: Area, size: Size): Promise<PreparedInpaint> {
+async function prepareArea(
+  source: RawPicture,
+  mask: RawPicture,
+  area: Area,
+  size: Size,
+  { fills }: InpaintWish,
+): Promise<PreparedInpaint> {
+  const image = resizePicture(cropPicture(source, area), size, 'lanczos')
+  const fitted = resizePicture(cropPicture(mask, area), size, 'lanczos')
   return {
-    image: await toPng(resizePicture(cropPicture(source, area), size, 'lanczos')),
-    mask: await toPng(resizePicture(cropPicture(mask, area), size, 'lanczos')),
+    image: await toPng(fills ? await fillMasked(image, fitted) : image),
+    mask: await toPng(fitted),
     finish: (drawn) => {
       const layer: RawPicture = { ...source, pixels: source.pixels.slice() }
       pastePicture(layer, resizePicture(toRgb(drawn), area, 'lanczos'), area)
@@ -57,11 +68,16 @@ async function prepareArea(source: RawPicture, mask: RawPicture, area: Area, siz
   }
 }
 
-async function prepareWhole(source: RawPicture, mask: RawPicture, size: Size, { fit }: InpaintWish): Promise<PreparedInpaint> {
+async function prepareWhole(
+  source: RawPicture,
+  mask: RawPicture,
+  size: Size,
+  { fit, fills }: InpaintWish,
+): Promise<PreparedInpaint> {
   const image = fitPicture(source, size, 'lanczos', fit)
   const fitted = fitPicture(mask, size, 'lanczos', fit)
   return {
-    image: await toPng(image),
+    image: await toPng(fills ? await fillMasked(image, fitted) : image),
     mask: await toPng(fitted),
     finish: (drawn) => blendPictures(image, resizePicture(toRgb(drawn), size, 'lanczos'), fitted),
   }

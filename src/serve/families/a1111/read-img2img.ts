@@ -17,7 +17,8 @@ const FITS: readonly FitMode[] = ['default', 'crop', 'fill', 'default']
 const DEFAULT_STRENGTH = 0.75
 const DEFAULT_BLUR = 4
 
-/** What lies under the mask at first; the source itself is what our models start from. */
+/** What lies under the mask at first: its blurred surroundings, or the source itself. */
+const FILLED_MASK = 0
 const SOURCE_UNDER_MASK = 1
 
 /** Turns the fields of img2img into orders: one picture for each source, or `batch_size` of a single one. */
@@ -71,6 +72,7 @@ function readInpaintWish(fields: Img2imgFields, fit: FitMode): InpaintWish {
   return {
     blur: fields.mask_blur ?? DEFAULT_BLUR,
     isInverted: fields.inpainting_mask_invert === 1,
+    fills: (fields.inpainting_fill ?? FILLED_MASK) === FILLED_MASK,
     padding: fields.inpaint_full_res === false ? undefined : (fields.inpaint_full_res_padding ?? 0),
     fit,
   }
@@ -87,8 +89,9 @@ async function fitBytes(bytes: Uint8Array, size: Size, fit: FitMode): Promise<Ui
   return await encodePicture(fitPicture(picture, size, 'lanczos', fit), { format: 'png' })
 }
 
-function warnOfFill({ inpainting_fill: fill = SOURCE_UNDER_MASK }: Img2imgFields): ImageWarning[] {
-  if (fill === SOURCE_UNDER_MASK) return []
+/** Latent noise and latent nothing are A1111's own. */
+function warnOfFill({ inpainting_fill: fill = FILLED_MASK }: Img2imgFields): ImageWarning[] {
+  if (fill === FILLED_MASK || fill === SOURCE_UNDER_MASK) return []
   const detail = `inpainting_fill ${fill} is not honored: the masked part starts from the source, as with 1.`
   return [{ kind: 'adjusted', field: 'inpainting_fill', detail }]
 }
