@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Size } from '../../../../contract/index.ts'
 import { DiffgentorError } from '../../../../errors.ts'
+import { readPictureHeader } from '../../../../images/decode-picture.ts'
 import type { DrawOrder } from '../../../drawing.ts'
 import { isForm, readForm } from '../../../http/form-body.ts'
 import { readJsonFields } from '../../../http/json-body.ts'
@@ -49,12 +50,13 @@ async function planVideo(
   const { frames, framesPerSecond, notes } = planFrames(video!, fields)
   const order = await readOrder(services, { ...fields, model: model.id }, images, c)
   const { request } = order
-  const size = request.size ?? sizes?.default ?? USUAL_SIZE
+  const [start] = request.edit?.images ?? []
+  const size = request.size ?? (start ? await readPictureHeader(start) : sizes?.default) ?? USUAL_SIZE
   const seed = order.seed ?? randomInt(SEEDS)
   const diffusion = { ...request.diffusion, numFrames: frames }
   return {
-    order: { ...order, request: { ...request, size, numImages: 1, diffusion }, seed, format: 'webp' },
-    size,
+    order: { ...order, request: { ...request, numImages: 1, diffusion }, seed, format: 'webp' },
+    size: { width: size.width, height: size.height },
     frames,
     framesPerSecond,
     notes,

@@ -37,6 +37,7 @@ export class VideoBoard {
       createdAt: unixSeconds(),
       remixedFrom,
       reference: undefined,
+      size: plan.size,
       state: 'pending',
       ticket: undefined,
       share: 0,
@@ -99,7 +100,9 @@ export class VideoBoard {
   async #follow({ video, controller }: Entry, { drawing }: StartedDrawing): Promise<void> {
     try {
       const { images, warnings } = await drawing
-      const files = await keepVideo(this.#store, video.plan, images[0]!, controller.signal)
+      const [image] = images
+      video.size = image!.size
+      const files = await keepVideo(this.#store, video.plan, image!, controller.signal)
       // It may have been removed in the meantime.
       if (!this.#entries.has(video.id)) await removeFiles(this.#store, files)
       video.files = files

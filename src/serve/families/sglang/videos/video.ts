@@ -8,6 +8,7 @@ import type { VideoAnswer } from './video-fields.ts'
 export interface VideoPlan {
   /** One picture of many frames; with a seed, so that it can be drawn again. */
   order: DrawOrder & { seed: number }
+  /** As far as it is known before it is drawn. */
   size: Size
   frames: number
   framesPerSecond: number
@@ -34,6 +35,8 @@ export interface Video {
   readonly remixedFrom: string | undefined
   /** Where the pictures lie that it begins with. */
   reference: string | undefined
+  /** In pixels. */
+  size: Size
   state: 'pending' | 'completed' | 'failed'
   ticket: Ticket<unknown> | undefined
   /** Steps behind it, 0–1. */
@@ -50,7 +53,7 @@ export interface Video {
 
 /** A video in the words of the wire. */
 export function describeVideo(video: Video): VideoAnswer {
-  const { order, size, frames, framesPerSecond, notes } = video.plan
+  const { order, frames, framesPerSecond, notes } = video.plan
   const status = statusOf(video)
   return {
     id: video.id,
@@ -62,7 +65,7 @@ export function describeVideo(video: Video): VideoAnswer {
     completed_at: video.completedAt ?? null,
     expires_at: video.expiresAt ?? null,
     prompt: order.request.prompt,
-    size: formatSize(size),
+    size: formatSize(video.size),
     seconds: String(Math.max(1, Math.round(frames / framesPerSecond))),
     quality: 'standard',
     remixed_from_video_id: video.remixedFrom ?? null,
