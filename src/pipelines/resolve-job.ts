@@ -5,6 +5,7 @@ import type { AdapterPlan } from './adapter-plan.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import { assertSize, sizeForSource } from './folder/size-rule.ts'
 import type { DrawingJob, DrawingMode, OpenModel } from './job.ts'
+import { replaceOutdated } from './outdated-scheduler.ts'
 import { tooWeak } from './schedule.ts'
 import { readConditions, readReferences, readSources, toConditionTensor, toMask, toSourceTensor } from './sources.ts'
 import type { Vae } from './vae.ts'
@@ -32,7 +33,7 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
   if (strength <= 0) throw tooWeak({ numInferenceSteps, strength })
   const scheduler = createScheduler({
     name: diffusion?.scheduler,
-    modelConfig: facts.schedulerConfig,
+    modelConfig: replaceOutdated(facts, { mode, controlled: choices.length > 0, name: diffusion?.scheduler }),
     overrides: diffusion?.schedulerConfig,
   })
   if (scheduler.warning) warn({ kind: 'adjusted', field: 'scheduler', detail: scheduler.warning })

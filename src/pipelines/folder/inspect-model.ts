@@ -14,6 +14,7 @@ import type { ComponentName } from './graph-files.ts'
 import { readDefaults } from './model-defaults.ts'
 import { type ModelFolder, readModelFolder } from './model-folder.ts'
 import { readCheckedGraph } from './read-signature.ts'
+import { readSampleSize } from './sample-size.ts'
 import { makeSizeRule } from './size-rule.ts'
 import { readVaeConfig, type VaeConfig } from './vae-config.ts'
 
@@ -73,7 +74,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     multiple: unet ? 2 ** (countLevels(folder) - 1) : (traits.tokenSide ?? 1),
     fixed: unet ? { height: fixedDimension(unet, 'latents', 2), width: fixedDimension(unet, 'latents', 3) } : undefined,
     most: countPositions(folder, traits),
-    default: preferredSize(folder, vae, traits),
+    default: preferredSize(folder, vae, { family, side: traits.side }),
   })
   return {
     folder,
@@ -158,9 +159,9 @@ function countPositions({ configs }: ModelFolder, { tokenSide = 1 }: FamilyTrait
   return typeof tokens === 'number' ? tokens * tokenSide : undefined
 }
 
-function preferredSize({ configs, generationConfig }: ModelFolder, vae: VaeConfig, { side }: FamilyTraits) {
-  const sample = (configs.get('unet') ?? configs.get('transformer'))?.['sample_size']
-  const [height, width] = Array.isArray(sample) ? sample : [sample, sample]
+function preferredSize(folder: ModelFolder, vae: VaeConfig, { family, side }: { family: PipelineFamily; side: number }) {
+  const { generationConfig } = folder
+  const [height, width] = readSampleSize(folder, family)
   const pick = (told: unknown, latents: unknown) => {
     if (typeof told === 'number') return told
     return typeof latents === 'number' ? latents * vae.scaleFactor : side
