@@ -38,6 +38,15 @@ function deviation(values: ArrayLike<number>, golden: Float64Array): number {
 
 const expectLatents = ({ data }: Tensor, golden: Float64Array) => expect(deviation(data, golden)).toBeLessThanOrEqual(LATENTS)
 
+interface Caption {
+  seed: number
+  num_inference_steps: number
+  guidance_scale: number
+  text: string
+}
+
+const CAPTIONS = JSON.parse(readFileSync(fixturePath('dit/unidiffuser/captions.json'), 'utf8')) as Caption[]
+
 describe('UniDiffuser', () => {
   let pipeline: Pipeline
   let model: PictureReader
@@ -54,6 +63,11 @@ describe('UniDiffuser', () => {
     const { text, latents } = await model.describe({ image: golden.image(), ...golden.drawing }, idleContext)
     expectLatents(latents, golden.array('final_latents'))
     expect(text).toBe(golden.text)
+  })
+
+  it.each(CAPTIONS)('finds the words of diffusers from seed $seed', async ({ text, seed, ...drawing }) => {
+    const wish = { seed, numInferenceSteps: drawing.num_inference_steps, guidanceScale: drawing.guidance_scale }
+    expect((await model.describe({ image: readCase('img2prompt').image(), ...wish }, idleContext)).text).toBe(text)
   })
 
   it('draws a picture with its description as diffusers does', async () => {
