@@ -1,9 +1,16 @@
-// Writes docs/environment.md and docs/errors.md from the definitions in code. With --check it writes nothing and fails
+// Writes docs/environment.md, docs/errors.md and docs/routes.md from the definitions in code. With --check it writes nothing and fails
 // when a page is out of date.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import pino from 'pino'
+import { BackendRegistry } from '../dist/backends/registry.js'
 import { describeVariables } from '../dist/config/describe-variables.js'
+import { SERVE_SETTINGS, withDefaults } from '../dist/config/settings.js'
 import { ERROR_TRAITS } from '../dist/errors.js'
+import { writeRouteTable } from '../dist/serve/route-table.js'
+import { startServer } from '../dist/serve/server.js'
 
 const docs = fileURLToPath(new URL('../docs/', import.meta.url))
 const cell = (text) => text.replaceAll('|', '\\|')
@@ -69,10 +76,33 @@ ${rows.join('\n')}
 `
 }
 
+/** Asks a server that draws nothing. */
+async function routesPage() {
+  // A folder of the user's own could hold unfinished jobs.
+  const jobsDir = join(tmpdir(), `diffgentor-docs-${process.pid}`)
+  const settings = withDefaults(SERVE_SETTINGS, { backend: 'fake', port: 0, imageStore: false, jobsDir })
+  const server = await startServer({ settings, registry: new BackendRegistry(), log: pino({ level: 'silent' }) })
+  try {
+    const response = await fetch(`${server.url}/openapi.json`)
+    return `# Routes of the server
+
+<!-- Written by npm run docs from the routes that src/serve registers. -->
+
+What a route takes and answers is documented by the running server: \`/docs\` and \`/openapi.json\`. What each protocol is for:
+[serve.md](serve.md).
+
+${writeRouteTable(await response.json())}
+`
+  } finally {
+    await server.stop()
+  }
+}
+
 const isCheck = process.argv.includes('--check')
 for (const [name, content] of [
   ['environment.md', environmentPage()],
   ['errors.md', errorsPage()],
+  ['routes.md', await routesPage()],
 ]) {
   const isCurrent = (() => {
     try {

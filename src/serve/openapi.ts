@@ -49,6 +49,7 @@ function describeRoute(route: RouteSpec): object {
     summary: route.summary,
     ...(route.description && { description: route.description }),
     security: route.access === 'public' ? [] : [{ bearer: [] }, { apiKey: [] }],
+    'x-access': route.access ?? 'key',
     parameters: describeParameters(route),
     ...(content && { requestBody: { required: true, content } }),
     responses: describeAnswers(route),

@@ -32,7 +32,7 @@ export function registerLists(book: RouteBook, services: Services): void {
   list('latent-upscale-modes', 'List the ways to enlarge latents: none', () => [])
   list('sd-vae', 'List other VAEs: none', () => [], z.looseObject({ model_name: z.string() }))
   list('sd-modules', 'List other VAEs and text encoders: none', () => [], z.looseObject({ model_name: z.string() }))
-  list('loras', 'List the LoRA files that <lora:name:weight> may name', () => describeLoras(services))
+  list('loras', 'List the LoRA files that prompts may name', () => describeLoras(services))
   list('prompt-styles', 'List the styles: none', () => [])
   list('face-restorers', 'List the face restorers: none', () => [])
 }

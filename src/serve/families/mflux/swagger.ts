@@ -5,7 +5,7 @@ interface Operation {
   tags: string[]
   summary: string
   operationId: string
-  parameters: { name: string; in: string; required: boolean; description?: string; schema: Schema }[]
+  parameters: { name: string; in: string; required: boolean; description?: string; example?: unknown; schema: Schema }[]
   requestBody?: { content: Record<string, { schema: Schema }> }
   responses: Record<string, { description: string; content?: Record<string, { schema?: Schema }> }>
 }
@@ -49,7 +49,7 @@ function convertVerbs(verbs: Record<string, Operation>): Record<string, object> 
 
 function convertOperation({ tags, summary, operationId, parameters, requestBody, responses }: Operation): object {
   const body = requestBody?.content['application/json']?.schema
-  const inQuery = parameters.map(({ schema, ...rest }) => ({ ...rest, type: convertSchema(schema).type ?? 'string' }))
+  const inQuery = parameters.map(({ schema, example: _, ...rest }) => ({ ...rest, type: convertSchema(schema).type ?? 'string' }))
   const inBody = body ? [{ name: 'payload', in: 'body', required: true, schema: convertSchema(body) }] : []
   const types = Object.values(responses).flatMap(({ content }) => Object.keys(content ?? {}))
   return {
