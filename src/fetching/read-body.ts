@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { DiffgentorError } from '../errors.ts'
+import { joinPieces } from '../event-loop/join-pieces.ts'
 import { describeUrl, toFetchError } from './fetch-errors.ts'
 
 /** Reads an answer up to a limit. One byte more ends the connection. */
@@ -26,7 +27,7 @@ export async function readBody(response: IncomingMessage, url: URL, maxBytes: nu
   } finally {
     response.destroy()
   }
-  return Buffer.concat(chunks, size)
+  return await joinPieces(chunks)
 }
 
 function tooLarge(url: URL, maxBytes: number): DiffgentorError {

@@ -1,5 +1,6 @@
 import type { Usage } from '../../contract/index.ts'
 import { DiffgentorError, type ErrorCode } from '../../errors.ts'
+import { sniffFormat } from '../../images/sniff-format.ts'
 import type { Endpoint } from '../hosted/endpoint.ts'
 import { priceTokens } from '../hosted/price-request.ts'
 import { asObject } from '../hosted/read-json.ts'
@@ -25,16 +26,26 @@ export function readGeneratedPictures(answer: unknown, endpoint: Endpoint): Uint
   const candidates = asList(listed)
   const parts = candidates.flatMap((candidate) => asList(asObject(candidate['content'])?.['parts']))
   const finished = parts.filter((part) => part['thought'] !== true)
-  const pictures = finished.flatMap((part): Uint8Array[] => {
-    const data = asObject(part['inlineData'])?.['data']
-    return typeof data === 'string' && data !== '' ? [Buffer.from(data, 'base64')] : []
-  })
+  const pictures = finished.flatMap((part) => readBase64(asObject(part['inlineData'])?.['data']))
   if (pictures.length > 0) return pictures
-  const words = finished.map((part) => part['text']).filter((text) => typeof text === 'string')
   // Some proxies put the picture into the text.
-  const inText = words.flatMap((text) => [...text.matchAll(DATA_URL)].map(([, base64]) => Buffer.from(base64!, 'base64')))
+  const texts = finished.map((part) => part['text'])
+  const inText = texts.flatMap(readTextPictures)
   if (inText.length > 0) return inText
+  const words = texts.filter((text) => typeof text === 'string')
   throw explainAbsence(endpoint, asObject(promptFeedback), candidates, words.join(' '))
+}
+
+/** The picture of a field that holds base64, which comes decoded in large answers. */
+export function readBase64(value: unknown): Uint8Array[] {
+  if (value instanceof Uint8Array) return [value]
+  return typeof value === 'string' && value !== '' ? [Buffer.from(value, 'base64')] : []
+}
+
+function readTextPictures(text: unknown): Uint8Array[] {
+  if (text instanceof Uint8Array) return sniffFormat(text) ? [text] : []
+  if (typeof text !== 'string') return []
+  return [...text.matchAll(DATA_URL)].map(([, base64]) => Buffer.from(base64!, 'base64'))
 }
 
 function explainAbsence(

@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { DiffgentorError } from '../../errors.ts'
+import { joinPieces } from '../../event-loop/join-pieces.ts'
+import { toResponse } from './answer-response.ts'
 import { decompress } from './decompress.ts'
 import { readRequestBody } from './request-body.ts'
 
@@ -10,7 +12,15 @@ const LONGEST_ANSWER = 1024 ** 3
 export interface Answer {
   status: number
   headers: Headers
+  /** Empty once the JSON of a large answer was read. */
   body: Buffer
+}
+
+/** An answer whose body is still in the pieces that arrived. */
+interface Received {
+  status: number
+  headers: Headers
+  pieces: Buffer[]
 }
 
 export interface ExchangeOptions {
@@ -63,30 +73,30 @@ export class Exchange {
     headers.set('accept-encoding', 'identity')
     const { origin, pathname, search } = new URL(input)
     try {
-      const answer = await this.#send({
+      const received = await this.#send({
         origin,
         path: pathname + search,
         method: (init.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
         headers: Object.fromEntries(headers),
         body: bytes ?? null,
       })
-      this.#answer = { ...answer, body: await decompress(answer.body, answer.headers.get('content-encoding')) }
+      const { pieces, ...head } = received
+      const encoding = head.headers.get('content-encoding')
+      this.#answer = { ...head, body: await decompress(await joinPieces(pieces), encoding) }
     } catch (thrown) {
       this.#failure = thrown instanceof DiffgentorError ? thrown : this.#explain(thrown as Error)
       throw this.#failure
     }
-    const { status, body } = this.#answer
-    const hasNoBody = status === 204 || status === 205 || status === 304
-    return new Response(hasNoBody ? null : body, { status, headers: this.#answer.headers })
+    return toResponse(this.#answer)
   }
 
-  #send(request: Dispatcher.DispatchOptions): Promise<Answer> {
+  #send(request: Dispatcher.DispatchOptions): Promise<Received> {
     const { dispatcher, signal, timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
       let controller: Dispatcher.DispatchController | undefined
-      let head: Omit<Answer, 'body'> | undefined
+      let head: Omit<Received, 'pieces'> | undefined
       let stopped: Error | undefined
-      const chunks: Buffer[] = []
+      const pieces: Buffer[] = []
       let length = 0
       const timer = setTimeout(() => stop(new TimeoutError(timeoutMs)), Math.min(timeoutMs, 2 ** 31 - 1))
       const cancel = () => stop(new CancelledError(signal.reason))
@@ -115,16 +125,16 @@ export class Exchange {
         onResponseData: (_, chunk) => {
           length += chunk.length
           if (length > LONGEST_ANSWER) stop(new Error('the answer is longer than 1 GiB'))
-          else chunks.push(chunk)
+          else pieces.push(chunk)
         },
         onResponseEnd: () => {
           end()
-          if (head) resolve({ ...head, body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) })
+          if (head) resolve({ ...head, pieces })
         },
         onResponseError: (_, cause) => {
           end()
           // A refusal that broke off is still a refusal: nothing was made.
-          if (head && head.status >= 400) resolve({ ...head, body: Buffer.concat(chunks) })
+          if (head && head.status >= 400) resolve({ ...head, pieces })
           else reject(this.#explain(stopped ?? cause))
         },
       })

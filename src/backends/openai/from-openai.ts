@@ -15,6 +15,9 @@ export function readPictures(answer: unknown): AnsweredPicture[] | undefined {
   return data.flatMap((entry): AnsweredPicture[] => {
     const { b64_json: base64, url, revised_prompt: revised } = asObject(entry) ?? {}
     const revisedPrompt = typeof revised === 'string' ? revised : undefined
+    // In large answers, texts that are pictures come decoded.
+    const inline = [base64, url].find((value) => value instanceof Uint8Array)
+    if (inline) return [{ source: { bytes: inline }, revisedPrompt }]
     if (typeof base64 === 'string' && base64 !== '') return [{ source: { bytes: decode(base64) }, revisedPrompt }]
     if (typeof url !== 'string' || url === '') return []
     const isInline = url.startsWith('data:')

@@ -1,25 +1,31 @@
 import { z } from 'zod'
 import { DiffgentorError } from '../../errors.ts'
-import { parseLargeJson } from './large-json.ts'
+import { LARGE_JSON, parseLargeJson } from '../../event-loop/parse-large-json.ts'
 import { readBytes } from './request-body.ts'
 import type { ServerContext } from './server-env.ts'
 
 /** Fields of a request before validation. Long base64 texts of large bodies arrive decoded, as `Uint8Array`. */
 export type RawFields = Record<string, unknown>
 
-/** Bodies beyond this are parsed beside the event loop. */
-const LARGE = 1_000_000
-
 /** Reads a JSON object whatever the content type says. An empty body is an empty object. */
 export async function readJsonFields(c: ServerContext, maxBody: number): Promise<RawFields> {
   const bytes = await readBytes(c, maxBody)
-  const parsed = bytes.byteLength > LARGE ? await parseLargeJson(bytes) : parseSmallJson(bytes)
+  const parsed = bytes.byteLength >= LARGE_JSON ? await parseLarge(bytes) : parseSmallJson(bytes)
   const checked = z.record(z.string(), z.unknown()).safeParse(parsed)
   if (checked.success) {
     c.set('fields', checked.data)
     return checked.data
   }
   throw new DiffgentorError('invalid_field', 'The body must be a JSON object.', { cause: checked.error })
+}
+
+async function parseLarge(bytes: Uint8Array): Promise<unknown> {
+  try {
+    return await parseLargeJson(bytes)
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new DiffgentorError('request_too_large', 'The body holds too much.', { cause })
+    throw new DiffgentorError('invalid_request', 'The body is not valid JSON.', { cause })
+  }
 }
 
 function parseSmallJson(bytes: Uint8Array): unknown {

@@ -1,4 +1,5 @@
 import { DiffgentorError } from '../../errors.ts'
+import { joinPieces } from '../../event-loop/join-pieces.ts'
 import type { ServerContext } from './server-env.ts'
 
 /** Limits in bytes. */
@@ -28,7 +29,7 @@ export async function* readPieces(c: ServerContext, maxBody: number): AsyncGener
 export async function readBytes(c: ServerContext, maxBody: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   for await (const piece of readPieces(c, maxBody)) pieces.push(piece)
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+  return await joinPieces(pieces)
 }
 
 export function tooLarge(limit: number, what = 'The request body'): DiffgentorError {
