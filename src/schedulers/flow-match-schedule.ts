@@ -93,5 +93,7 @@ function staticShift(sigma: number, shift: number, round: Rounding): number {
 /** Stretches the levels so that the last one is `terminal`. */
 export function stretchToTerminal(sigmas: readonly number[], terminal: number, round: Rounding): number[] {
   const factor = round(round(1 - sigmas.at(-1)!) / (1 - terminal))
+  // The one level of a single step is pure noise; there is nothing to stretch, and the reference divides zero by zero.
+  if (factor === 0) return [...sigmas]
   return sigmas.map((sigma) => round(1 - round(round(1 - sigma) / factor)))
 }
