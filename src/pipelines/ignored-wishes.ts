@@ -17,7 +17,7 @@ type Wish = readonly [field: string, given: unknown, isHonoured: boolean, why: s
 
 /** Says which wishes of a request mean nothing to a family. */
 export function listIgnoredWishes(family: PipelineFamily, mode: DrawingMode, request: ImageRequest): ImageWarning[] {
-  return [...listTextWishes(family, request), ...listDrawingWishes(family, mode, request)]
+  return [...listTextWishes(family, request), ...listDrawingWishes(family, mode, request), ...listFamilyWishes(family, request)]
     .filter(([, given, isHonoured]) => given !== undefined && !isHonoured)
     .map(([field, , , why]) => ({ kind: 'ignored', field, detail: `${field} is not used: ${why}.` }))
 }
@@ -44,6 +44,26 @@ function listTextWishes(family: PipelineFamily, request: ImageRequest): Wish[] {
     ['max_sequence_length', diffusion.maxSequenceLength, !isUnet, 'CLIP encoders have a fixed length'],
     ['clip_skip', diffusion.clipSkip || undefined, isUnet || isSd3, 'this model does not use the layers of CLIP'],
     ['prompt_syntax', syntax, isUnet, 'the text encoders of this model know no weights'],
+  ]
+}
+
+/** Wishes that one family or two know. */
+function listFamilyWishes(
+  family: PipelineFamily,
+  { diffusion = {}, negativePrompt, guidanceScale, trueCfgScale }: ImageRequest,
+): Wish[] {
+  const is = (...families: PipelineFamily[]) => families.includes(family)
+  const guided = Math.max(guidanceScale ?? 1, trueCfgScale ?? 1) > 1 ? true : undefined
+  const isQwen = family.startsWith('qwen-image')
+  return [
+    ['cfg_normalization', diffusion.cfgNormalization, is('z-image'), 'only Z-Image models know it'],
+    ['cfg_truncation', diffusion.cfgTruncation, is('z-image'), 'only Z-Image models know it'],
+    ['prompt_instruction', diffusion.promptInstruction, is('sana'), 'only Sana models know it'],
+    ['resolution_binning', diffusion.resolutionBinning, is('sana', 'pixart'), 'only Sana and PixArt models know it'],
+    ['data_type', diffusion.dataType, is('unidiffuser'), 'only UniDiffuser models know it'],
+    ['num_frames', diffusion.numFrames, is('wan'), 'this model draws single pictures'],
+    ['negative_prompt', negativePrompt || undefined, !is('unidiffuser'), 'UniDiffuser is guided away from noise'],
+    ['guidance_scale', guided, !isQwen || negativePrompt !== undefined, 'Qwen-Image is guided only with a negative prompt'],
   ]
 }
 

@@ -14,6 +14,7 @@ export function describeRecipe(family: PipelineFamily, job: DrawingJob): Pipelin
     settings: withoutAbsent({
       width: job.size.width,
       height: job.size.height,
+      true_cfg_scale: job.request.trueCfgScale,
       ...describeEdit(job),
       ...describeDiffusion(job.request.diffusion ?? {}),
     }),
@@ -30,6 +31,10 @@ function describeDiffusion(diffusion: NonNullable<ImageRequest['diffusion']>): R
     guidance_rescale: diffusion.guidanceRescale,
     clip_skip: diffusion.clipSkip,
     prompt_2: diffusion.prompt2,
+    prompt_3: diffusion.prompt3,
+    negative_prompt_2: diffusion.negativePrompt2,
+    negative_prompt_3: diffusion.negativePrompt3,
+    resize_references: diffusion.resizeReferences,
     eta: diffusion.eta,
     prompt_syntax: diffusion.promptSyntax,
     noise_source: diffusion.noiseSource ?? 'torch-cpu',
@@ -44,6 +49,13 @@ function describeDiffusion(diffusion: NonNullable<ImageRequest['diffusion']>): R
     original_size: diffusion.originalSize,
     target_size: diffusion.targetSize,
     crop_top_left: diffusion.cropTopLeft,
+    max_sequence_length: diffusion.maxSequenceLength,
+    cfg_normalization: diffusion.cfgNormalization,
+    cfg_truncation: diffusion.cfgTruncation,
+    prompt_instruction: diffusion.promptInstruction,
+    resolution_binning: diffusion.resolutionBinning,
+    data_type: diffusion.dataType,
+    num_frames: diffusion.numFrames,
     upscale: nameOf(diffusion.upscale),
   }
 }

@@ -33,6 +33,8 @@ export interface FamilyTraits {
   maskStrength: number
   /** Side of the picture where neither folder nor graphs tell, in pixels. */
   side: number
+  /** Where the usual picture is no square. */
+  usualSize?: Size
   /** Pixels of the picture in one latent, where the VAE has no configuration. */
   vaeScaleFactor: number
   vaeScaling: number

@@ -102,6 +102,7 @@ export const FURTHER_TRAITS = {
     guidanceScale: 5,
     maskGuidanceScale: 5,
     side: 480,
+    usualSize: { width: 832, height: 480 },
     vaeScaling: 1,
     tokenSide: 2,
     scheduler: {

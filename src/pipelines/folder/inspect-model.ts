@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { ImageWarning, SizeRule } from '../../contract/index.ts'
+import type { ImageWarning, Size, SizeRule } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
@@ -62,7 +62,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   const family = unet
     ? detectFamily(unet, latentChannels)
     : detectTransformerFamily({ path, transformer: transformer!, className: folder.index['_class_name'], asked })
-  const traits = adjustTraits(family, FAMILY_TRAITS[family], { denoiser, index: folder.index })
+  const traits = adjustTraits(family, FAMILY_TRAITS[family], { denoiser, index: folder.index, root: folder.root })
   assertComplete(path, signatures, traits)
   if (options.modelType) warnings.push(...compareFamilies(options.modelType, family))
   const schedulerConfig = folder.schedulerConfig ? parseSchedulerConfig(folder.schedulerConfig) : traits.scheduler
@@ -74,7 +74,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     multiple: unet ? 2 ** (countLevels(folder) - 1) : (traits.tokenSide ?? 1),
     fixed: unet ? { height: fixedDimension(unet, 'latents', 2), width: fixedDimension(unet, 'latents', 3) } : undefined,
     most: countPositions(folder, traits),
-    default: preferredSize(folder, vae, { family, side: traits.side }),
+    default: preferredSize(folder, vae, { family, usual: traits.usualSize ?? { width: traits.side, height: traits.side } }),
   })
   return {
     folder,
@@ -159,12 +159,15 @@ function countPositions({ configs }: ModelFolder, { tokenSide = 1 }: FamilyTrait
   return typeof tokens === 'number' ? tokens * tokenSide : undefined
 }
 
-function preferredSize(folder: ModelFolder, vae: VaeConfig, { family, side }: { family: PipelineFamily; side: number }) {
+function preferredSize(folder: ModelFolder, vae: VaeConfig, { family, usual }: { family: PipelineFamily; usual: Size }) {
   const { generationConfig } = folder
   const [height, width] = readSampleSize(folder, family)
-  const pick = (told: unknown, latents: unknown) => {
+  const pick = (told: unknown, latents: unknown, otherwise: number) => {
     if (typeof told === 'number') return told
-    return typeof latents === 'number' ? latents * vae.scaleFactor : side
+    return typeof latents === 'number' ? latents * vae.scaleFactor : otherwise
   }
-  return { width: pick(generationConfig['width'], width), height: pick(generationConfig['height'], height) }
+  return {
+    width: pick(generationConfig['width'], width, usual.width),
+    height: pick(generationConfig['height'], height, usual.height),
+  }
 }
