@@ -30,7 +30,7 @@ export interface DrawOrder {
   /** What is known of the source pictures of an edit. */
   sources?: SourceFacts | undefined
   /** Done to each drawn picture before it is encoded. */
-  finish?: ((picture: RawPicture) => RawPicture) | undefined
+  finish?: ((picture: RawPicture) => RawPicture | Promise<RawPicture>) | undefined
   /** Base seed: picture j gets `(seed + j) mod 2³²`. Absent: drawn at random. */
   seed?: number | undefined
   format: OutputFormat
@@ -128,7 +128,7 @@ async function encodeImage(
   result: ImageResult,
   { picture: drawn, frames, seed, revisedPrompt }: GeneratedImage,
 ): Promise<DrawnImage> {
-  const picture = finish ? finish(drawn.kind === 'raw' ? drawn : (await decodePicture(drawn.bytes)).picture) : drawn
+  const picture = finish ? await finish(drawn.kind === 'raw' ? drawn : (await decodePicture(drawn.bytes)).picture) : drawn
   const header =
     picture.kind === 'raw' ? { ...picture, hasAlpha: picture.channels === 4 } : await readPictureHeader(picture.bytes)
   const size = { width: header.width, height: header.height }

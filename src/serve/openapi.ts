@@ -90,7 +90,9 @@ function describeBody({ json, form, example }: RouteSpec): object | undefined {
 function addFile(schema: Record<string, unknown>): Record<string, unknown> {
   const file = { type: 'string', contentMediaType: 'application/octet-stream' }
   const properties = schema.properties as Record<string, unknown> | undefined
-  const files = Object.keys(properties ?? {}).filter((name) => ['image', 'images', 'mask', 'mask_image', 'file'].includes(name))
+  const files = Object.keys(properties ?? {}).filter((name) =>
+    ['image', 'images', 'mask', 'mask_image', 'input_reference', 'file'].includes(name),
+  )
   return { ...schema, properties: { ...properties, ...Object.fromEntries(files.map((name) => [name, file])) } }
 }
 

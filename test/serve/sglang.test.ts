@@ -127,6 +127,24 @@ describe('SGLang’s LoRA routes', () => {
   })
 })
 
+describe('SGLang’s image fields', () => {
+  it('set the quality in a word, reach the model in diffusers_kwargs, and enlarge', async () => {
+    const server = await startTestServer()
+    const draw = async (body: object) => {
+      const fields = { prompt: 'x', seed: 1, size: '40x30', output_format: 'jpeg', ...body }
+      return fromBase64((await readJson(await generate(server, fields))).data[0].b64_json)
+    }
+    expect((await draw({ output_quality: 'low' })).equals(await draw({ output_compression: 35 }))).toBe(true)
+    expect((await draw({ output_quality: 'low' })).length).toBeLessThan((await draw({ output_quality: 'maximum' })).length)
+    expect(await lookAt(await draw({ enable_upscaling: true, upscaling_scale: 2 }))).toMatchObject({ width: 80, height: 60 })
+    expect(await lookAt(await draw({ enable_upscaling: true }))).toMatchObject({ width: 160, height: 120 })
+    await draw({ diffusers_kwargs: { clip_skip: 1, num_inference_steps: 3 }, generator_device: 'cuda', enable_teacache: true })
+    expect(server.backend.requests.at(-1)).toMatchObject({ numInferenceSteps: 3, diffusion: { clipSkip: 1 } })
+    const huge = await generate(server, { prompt: 'x', size: '2048x2048', enable_upscaling: true, upscaling_scale: 8 })
+    expect([huge.status, (await readJson(huge)).error.param]).toEqual([400, 'upscaling_scale'])
+  })
+})
+
 describe('SGLang’s other routes', () => {
   it('tell about the model', async () => {
     const server = await startTestServer()

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { EditSource, Size } from '../../contract/index.ts'
+import { hashBytes } from '../../event-loop/hash-bytes.ts'
 import { type MaskMeaning, prepareMask } from '../../images/edit-mask.ts'
 import { prepareSource } from '../../images/prepare-source.ts'
 import type { ServedModel } from '../model-pool.ts'
@@ -37,13 +37,9 @@ export async function prepareEdit(model: ServedModel, sent: SentPictures, asked:
   const mask = sent.mask && (await prepareMask(sent.mask.bytes, firstSize, sent.mask.meaning))
   const edit: EditSource = { images: sources.map((source) => source.bytes), mask }
   const facts: SourceFacts = {
-    sourceHashes: sent.images.map(hash),
-    maskHash: sent.mask && hash(sent.mask.bytes),
+    sourceHashes: await Promise.all(sent.images.map(hashBytes)),
+    maskHash: sent.mask && (await hashBytes(sent.mask.bytes)),
     notes: sources.flatMap((source) => source.notes),
   }
   return { edit, size: asked ?? defaultEditSize(model.backend, firstSize), facts }
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

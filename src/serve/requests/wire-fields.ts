@@ -45,7 +45,7 @@ export const wireWord = <const W extends string>(words: readonly [W, ...W[]], sy
 /** A field that is read as given, after JSON text was parsed. */
 export const wireJson = <S extends z.ZodType>(schema: S) => z.preprocess(readJsonText, schema).optional()
 
-/** Validates fields. `null` counts as absent, unknown fields are ignored, and a nested `extra_body` wins over the top level. */
+/** Validates fields. `null` counts as absent, unknown fields are ignored, and nested ones, as in `extra_body`, win over the top level. */
 export function parseFields<S extends z.ZodType>(schema: S, raw: RawFields): z.output<S> {
   const parsed = schema.safeParse(dropNulls(mergeExtra(raw)))
   if (parsed.success) return parsed.data
@@ -57,7 +57,7 @@ export function parseFields<S extends z.ZodType>(schema: S, raw: RawFields): z.o
 }
 
 function mergeExtra(raw: RawFields): RawFields {
-  const nested = ['extra_params', 'extra_body'].map((name) => readJsonText(raw[name])).filter(isPlain)
+  const nested = ['diffusers_kwargs', 'extra_params', 'extra_body'].map((name) => readJsonText(raw[name])).filter(isPlain)
   return Object.assign({}, raw, ...nested.map(dropNulls))
 }
 

@@ -4,6 +4,7 @@ import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
 import { prepareEdit, type SentPictures, type SourceFacts } from '../../requests/edit-source.ts'
+import { enlargeTimes } from '../../requests/enlarge-times.ts'
 import { readLoras } from '../../requests/lora-choice.ts'
 import { readSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
@@ -13,6 +14,9 @@ type SharedFields = Omit<GenerationFields, 'style' | 'moderation'>
 
 /** Fields that only hosted models know. */
 const PASSED_ON = ['quality', 'background', 'moderation', 'style', 'user', 'input_fidelity'] as const
+
+/** SGLang's words for `output_compression`. */
+const QUALITY_WORDS = { default: 75, maximum: 100, high: 90, medium: 55, low: 35 } as const
 
 /** Turns the fields of a generation into an order. */
 export async function readGeneration(services: Services, fields: GenerationFields, isAdmin: boolean): Promise<DrawOrder> {
@@ -62,11 +66,12 @@ async function makeOrder(
     diffusion: await readDiffusion(services, fields, isAdmin),
     extra: model.backend.capabilities.diffusion ? undefined : passOn(fields),
   }
-  const compression = fields.output_compression
+  const compression = fields.output_compression ?? (fields.output_quality && QUALITY_WORDS[fields.output_quality])
   return {
     model,
     request: settleRequest(services.settings, model, request),
     sources: parts.sources,
+    finish: fields.enable_upscaling ? enlargeTimes(fields.upscaling_scale ?? 4) : undefined,
     seed: fields.seed,
     format: fields.output_format ?? 'png',
     quality: compression === undefined ? undefined : Math.max(1, compression),

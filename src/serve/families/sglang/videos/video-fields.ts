@@ -13,6 +13,7 @@ export const VIDEO_FIELDS = z.object({
     width: true,
     height: true,
     output_compression: true,
+    output_quality: true,
     negative_prompt: true,
     seed: true,
     num_inference_steps: true,
