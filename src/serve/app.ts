@@ -57,7 +57,9 @@ function answerError(services: Services, c: ServerContext, thrown: unknown): Res
   const hasLeft = c.req.raw.signal.aborted && !(thrown instanceof DiffgentorError)
   const error = hasLeft ? new DiffgentorError('cancelled', 'The caller left.', { cause: thrown }) : toDiffgentorError(thrown)
   services.metrics.countFailure(error.code)
-  if (error.traits.httpStatus >= 500) services.log.error({ err: thrown, request_id: c.get('requestId') }, error.message)
+  // What is not offered is no fault of the server's.
+  if (error.traits.httpStatus >= 500 && error.code !== 'not_offered')
+    services.log.error({ err: thrown, request_id: c.get('requestId') }, error.message)
   const described = describeProblem(error, services.settings.validationStatus === '400' ? 400 : 422)
   const route = c.get('route')
   const problem = route?.shapeProblem?.(described) ?? described

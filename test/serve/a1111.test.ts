@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -95,6 +95,29 @@ describe('AUTOMATIC1111: drawing', () => {
     expect(JSON.parse(answer.info).prompt).toBe('a cat <lora:ink:0.7>')
     expect(await ask(server, 'loras')).toMatchObject([{ name: 'ink', metadata: { ss_base_model_version: 'sd_v1' } }])
     expect((await txt2img(server, { prompt: '<lora:none:1>' })).status).toBe(400)
+  })
+
+  it('passes on what the ControlNet extension is asked for, from folders that the operator names', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'models-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await mkdir(join(folder, 'canny'))
+    const server = await startTestServer({ settings: { modelsDir: folder } })
+    const unit = { image: (await makePng(16, 16)).toString('base64'), module: 'canny', model: 'canny [abcd1234]', weight: 0.5 }
+    const draw = (args: object[]) => txt2img(server, { prompt: 'x', alwayson_scripts: { ControlNet: { args } } })
+    const { warnings } = await readJson(
+      await draw([
+        { ...unit, guidance_end: 0.8 },
+        { ...unit, enabled: false },
+      ]),
+    )
+    expect(server.backend.requests[0]!.diffusion!.controlnets).toEqual([
+      { path: join(folder, 'canny'), image: expect.any(Uint8Array), scale: 0.5, start: 0, end: 0.8 },
+    ])
+    expect(warnings).toEqual([expect.stringContaining('preprocessor canny')])
+    for (const model of ['..', '../canny', folder, 'nope', 'test/serve']) {
+      expect((await draw([{ ...unit, model }])).status).toBe(400)
+    }
+    expect((await draw([{ model: 'canny' }])).status).toBe(400)
   })
 
   it('draws a second pass over the enlarged picture', async () => {

@@ -35,7 +35,10 @@ export const TXT2IMG_FIELDS = z.object({
   override_settings: wireJson(OVERRIDES).describe('Options for this request alone'),
   send_images: wireBoolean.describe('false leaves the pictures out of the answer'),
   save_images: wireBoolean,
-  alwayson_scripts: z.record(z.string(), z.unknown()).optional(),
+  alwayson_scripts: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('controlnet with its args: image, model, weight, guidance_start, guidance_end; others are not honored'),
   script_name: wireText,
   styles: z.array(z.unknown()).optional(),
 })

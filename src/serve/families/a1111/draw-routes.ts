@@ -22,7 +22,12 @@ const ROUTE: Pick<RouteSpec, 'method' | 'tag' | 'answers' | 'shapeProblem' | 'er
 }
 
 export function registerDrawing(book: RouteBook, services: Services, options: Options, desk: Desk): void {
-  const readerOf = (c: ServerContext): DrawReader => ({ services, options, isAdmin: c.get('isAdmin') })
+  const readerOf = (c: ServerContext): DrawReader => ({
+    services,
+    options,
+    isAdmin: c.get('isAdmin'),
+    signal: c.req.raw.signal,
+  })
   book.add(
     {
       ...ROUTE,
@@ -41,7 +46,7 @@ export function registerDrawing(book: RouteBook, services: Services, options: Op
       json: IMG2IMG_FIELDS,
       example: { prompt: 'a green apple', init_images: ['data:image/png;base64,…'], denoising_strength: 0.6 },
     },
-    async (c) => await draw(c, IMG2IMG_FIELDS, (fields) => readImg2img(readerOf(c), fields, c.req.raw.signal)),
+    async (c) => await draw(c, IMG2IMG_FIELDS, (fields) => readImg2img(readerOf(c), fields)),
   )
 
   async function draw<S extends z.ZodType<Txt2imgFields>>(

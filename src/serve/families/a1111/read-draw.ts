@@ -5,6 +5,7 @@ import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
 import { readLoras } from '../../requests/lora-choice.ts'
 import type { Services } from '../../services.ts'
+import { isControlNet, readControls } from './controlnet.ts'
 import type { Txt2imgFields } from './draw-fields.ts'
 import { type HiresWish, readHires } from './hires.ts'
 import { takeLoraTags } from './lora-tags.ts'
@@ -28,6 +29,7 @@ export interface DrawReader {
   services: Services
   options: Options
   isAdmin: boolean
+  signal: AbortSignal
 }
 
 const SEEDS = 2 ** 32
@@ -47,22 +49,24 @@ export async function readTxt2img(reader: DrawReader, fields: Txt2imgFields): Pr
     format: 'png',
   }
   const orders = Array.from({ length: fields.n_iter ?? 1 }, () => order)
-  return makePlan(fields, base.model, orders, readHires(fields, order))
+  return makePlan(fields, base.model, orders, base.warnings, readHires(fields, order))
 }
 
-/** What txt2img and img2img share. */
-export async function readBase({ services, options, isAdmin }: DrawReader, fields: Txt2imgFields) {
+/** What txt2img and img2img share; `source` is the picture of an edit. */
+export async function readBase({ services, options, isAdmin, signal }: DrawReader, fields: Txt2imgFields, source?: unknown) {
   const overrides = fields.override_settings
   const model = options.findModel(overrides?.sd_model_checkpoint)
   const { capabilities } = model.backend
   const { prompt, loras: tags } = takeLoraTags(fields.prompt)
   const loras = await readLoras(services, tags, isAdmin)
+  const { controlnets, warnings } = await readControls(services, fields, source, signal)
   const diffusion: DiffusionOptions = {
     scheduler: readScheduler(fields.sampler_name ?? fields.sampler_index, fields.scheduler),
     clipSkip: options.clipSkip(overrides?.CLIP_stop_at_last_layers),
     eta: fields.eta,
-    promptSyntax: 'a1111',
+    promptSyntax: capabilities.diffusion ? 'a1111' : undefined,
     loras: loras.length > 0 ? loras : undefined,
+    controlnets: controlnets.length > 0 ? controlnets : undefined,
   }
   const request: ImageRequest = {
     prompt,
@@ -70,11 +74,11 @@ export async function readBase({ services, options, isAdmin }: DrawReader, field
     negativePrompt: fields.negative_prompt || undefined,
     numInferenceSteps: fields.steps,
     guidanceScale: fields.cfg_scale,
-    diffusion: capabilities.diffusion ? diffusion : undefined,
+    diffusion,
   }
   const isRandom = fields.seed === undefined || fields.seed < 0
   const seed = isRandom ? (capabilities.seed ? randomInt(SEEDS) : undefined) : fields.seed
-  return { model, request, seed }
+  return { model, request, seed, warnings }
 }
 
 /** Both sides, each the model's own where it is not given; undefined when neither is. */
@@ -85,7 +89,13 @@ export function readSides({ width, height }: Pick<Txt2imgFields, 'width' | 'heig
 }
 
 /** Numbers the seeds through all turns, and says what cannot be honored. */
-export function makePlan(fields: Txt2imgFields, model: ServedModel, orders: DrawOrder[], hires?: HiresWish): DrawPlan {
+export function makePlan(
+  fields: Txt2imgFields,
+  model: ServedModel,
+  orders: DrawOrder[],
+  known: readonly ImageWarning[],
+  hires?: HiresWish,
+): DrawPlan {
   let drawn = 0
   const numbered = orders.map((order, turn) => {
     const seed = order.seed === undefined ? undefined : order.seed + drawn
@@ -96,9 +106,11 @@ export function makePlan(fields: Txt2imgFields, model: ServedModel, orders: Draw
   const ignored = Object.entries(WITHOUT_EFFECT).filter(
     ([name, nothing]) => (fields[name as keyof typeof WITHOUT_EFFECT] ?? nothing) !== nothing,
   )
-  const scripts = Object.keys(fields.alwayson_scripts ?? {}).map((name) => `alwayson_scripts.${name}`)
-  const warnings = [...ignored.map(([name]) => name), ...scripts].map(
+  const scripts = Object.keys(fields.alwayson_scripts ?? {}).filter((name) => !isControlNet(name))
+  const unknown = scripts.map((name) => `alwayson_scripts.${name}`)
+  const told = [...ignored.map(([name]) => name), ...unknown].map(
     (field): ImageWarning => ({ kind: 'ignored', field, detail: `This server does not honor ${field}.` }),
   )
+  const warnings = [...known, ...told]
   return { model, orders: numbered, hires, warnings, prompt: fields.prompt, negativePrompt: fields.negative_prompt }
 }

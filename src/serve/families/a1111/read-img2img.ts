@@ -22,11 +22,11 @@ const FILLED_MASK = 0
 const SOURCE_UNDER_MASK = 1
 
 /** Turns the fields of img2img into orders: one picture for each source, or `batch_size` of a single one. */
-export async function readImg2img(reader: DrawReader, fields: Img2imgFields, signal: AbortSignal): Promise<DrawPlan> {
-  const { services } = reader
+export async function readImg2img(reader: DrawReader, fields: Img2imgFields): Promise<DrawPlan> {
+  const { services, signal } = reader
   if (!fields.init_images?.length) throw new DiffgentorError('not_found', 'Init image not found', { field: 'init_images' })
   checkMode(services, 'edit')
-  const base = await readBase(reader, fields)
+  const base = await readBase(reader, fields, fields.init_images[0])
   const images = await Promise.all(fields.init_images.map((image) => readSent(services, image, signal, 'init_images')))
   const mask = fields.mask === undefined ? undefined : await readSent(services, fields.mask, signal, 'mask')
   const asked = readSides(fields, base.model)
@@ -45,7 +45,7 @@ export async function readImg2img(reader: DrawReader, fields: Img2imgFields, sig
     }),
   )
   const turns = Array.from({ length: fields.n_iter ?? 1 }, () => orders).flat()
-  const plan = makePlan(fields, base.model, turns)
+  const plan = makePlan(fields, base.model, turns, base.warnings)
   return mask ? { ...plan, warnings: [...plan.warnings, ...warnOfFill(fields)] } : plan
 }
 
