@@ -4,7 +4,7 @@ import { countElements, type Tensor } from '../tensor/tensor.ts'
 import { decodeHalf, encodeHalf } from './half-float.ts'
 import type { Runtime } from './load-runtime.ts'
 
-/** Numbers for a graph, in C order; converted to the type that the graph declares. Whole numbers up to 2⁵³ stay exact. */
+/** Numbers for a graph, in C order; converted to the type that the graph declares. Whole numbers up to 2⁵³ stay exact. A list must not change once it was fed. */
 export interface FeedValue {
   readonly data: Float32Array | readonly number[]
   readonly shape: readonly number[]
@@ -17,10 +17,7 @@ const CONVERSIONS: Record<ValueType, (data: FeedValue['data']) => RuntimeTensor.
   float32: (data) => toFloat32(data),
   float16: (data) => encodeHalf(toFloat32(data)) as unknown as RuntimeTensor.DataTypeMap['float16'],
   float64: (data) => Float64Array.from(data),
-  int64: (data) =>
-    BigInt64Array.from(data as ArrayLike<number>, (value) =>
-      BigInt(roundHalfToEven(value as unknown as number)),
-    ) as BigInt64Array,
+  int64: (data) => toInt64(data),
   int32: (data) => Int32Array.from(data, roundHalfToEven),
   uint8: (data) => Uint8Array.from(data, roundHalfToEven),
   bool: (data) => Uint8Array.from(data, (value) => (value ? 1 : 0)),
@@ -47,6 +44,22 @@ function toFloats(tensor: RuntimeTensor): Float32Array {
 
 function toFloat32(data: FeedValue['data']): Float32Array {
   return data instanceof Float32Array ? data : Float32Array.from(data)
+}
+
+/** Masks and ids are fed again at every step, and one conversion of them costs more than the scheduler's whole step. */
+const convertedLists = new WeakMap<readonly number[], BigInt64Array>()
+
+function toInt64(data: FeedValue['data']): BigInt64Array {
+  if (data instanceof Float32Array) return convertToInt64(data)
+  const converted = convertedLists.get(data) ?? convertToInt64(data)
+  convertedLists.set(data, converted)
+  return converted
+}
+
+function convertToInt64(data: ArrayLike<number>): BigInt64Array {
+  const converted = new BigInt64Array(data.length)
+  for (let i = 0; i < data.length; i++) converted[i] = BigInt(roundHalfToEven(data[i]!))
+  return converted
 }
 
 function roundHalfToEven(value: number): number {
