@@ -55,7 +55,37 @@ def main(url: str) -> None:
         assert error.param == "size"
     else:
         raise AssertionError("an impossible size was drawn")
+    draw_videos(client)
     print(f"openai {openai.__version__}: ok")
+
+
+def draw_videos(client: OpenAI) -> None:
+    # Case 42: text alone. Case 43: the SDK's own helper waits, then the film is fetched.
+    ordered = client.videos.create(prompt="x", seconds="4")
+    assert (ordered.object, ordered.status, ordered.seconds) == ("video", "queued", "4")
+    done = client.videos.poll(ordered.id)
+    assert (done.status, done.progress, done.error) == ("completed", 100, None)
+    film = client.videos.download_content(done.id).read()
+    assert film[4:8] == b"ftyp"
+    thumbnail = client.videos.download_content(done.id, variant="thumbnail").read()
+    assert thumbnail[8:12] == b"WEBP"
+
+    other = client.videos.create_and_poll(prompt="y", size="72x128", input_reference=("start.webp", thumbnail))
+    assert (other.status, other.size) == ("completed", "72x128")
+    remixed = client.videos.remix(done.id, prompt="z")
+    assert remixed.remixed_from_video_id == done.id
+    assert client.videos.poll(remixed.id).status == "completed"
+
+    # An iteration follows `has_more` from page to page.
+    assert [video.id for video in client.videos.list(limit=1)] == [remixed.id, other.id, done.id]
+    deletion = client.videos.delete(done.id)
+    assert (deletion.id, deletion.object, deletion.deleted) == (done.id, "video.deleted", True)
+    try:
+        client.videos.retrieve(done.id)
+    except openai.NotFoundError as error:
+        assert "Video not found" in str(error)
+    else:
+        raise AssertionError("a deleted video was found")
 
 
 if __name__ == "__main__":

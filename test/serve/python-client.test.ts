@@ -11,7 +11,7 @@ const PYTHON = process.env['DIFFGENTOR_TEST_PYTHON'] ?? 'python3'
 const hasSdk = spawnSync(PYTHON, ['-c', 'import openai']).status === 0
 
 describe('the openai SDK for Python', () => {
-  it.skipIf(!hasSdk)('cases 14, 20, 23: generates, streams, edits, chats and reads errors', async () => {
+  it.skipIf(!hasSdk)('cases 14, 20, 23, 42, 43: generates, streams, edits, chats, orders videos and reads errors', async () => {
     const server = await startTestServer()
     const { stdout } = await promisify(execFile)(PYTHON, [SCRIPT, server.url])
     expect(stdout).toMatch(/^openai [\d.]+: ok/)
