@@ -1,3 +1,4 @@
 import { describeTransformer } from '../support/transformer-suite.ts'
+import { FLUX2_SUITES } from '../support/transformer-suites.ts'
 
-describeTransformer({ model: 'flux2_klein' })
+for (const suite of FLUX2_SUITES) describeTransformer(suite)

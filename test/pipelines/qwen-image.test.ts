@@ -1,9 +1,4 @@
-import type { TransformerCase } from '../support/transformer-goldens.ts'
 import { describeTransformer } from '../support/transformer-suite.ts'
+import { QWEN_SUITES } from '../support/transformer-suites.ts'
 
-const readsOnePicture = ({ pipeline }: TransformerCase) => pipeline === 'QwenImageEditPipeline'
-
-describeTransformer({ model: 'qwen_image' })
-describeTransformer({ model: 'qwen_image_edit', cases: (golden) => !readsOnePicture(golden) })
-describeTransformer({ model: 'qwen_image_edit', modelType: 'qwen-image-edit', cases: readsOnePicture })
-describeTransformer({ model: 'qwen_image_edit_zero_t' })
+for (const suite of QWEN_SUITES) describeTransformer(suite)

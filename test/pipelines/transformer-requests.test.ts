@@ -8,8 +8,7 @@ import { describeModel, openPipeline } from '../../src/pipelines/index.ts'
 import { expectWithin, FLOAT32_TOLERANCE, measureDeviation } from '../support/compare-goldens.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { idleContext } from '../support/golden-suite.ts'
-import { readTransformerCases } from '../support/transformer-goldens.ts'
-import { readArray } from '../support/transformer-suite.ts'
+import { readArray, readTransformerCases } from '../support/transformer-goldens.ts'
 
 const REQUEST: ImageRequest = { prompt: 'a fox', numImages: 1, seeds: [1], size: { width: 64, height: 64 }, numInferenceSteps: 1 }
 

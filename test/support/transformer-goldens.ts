@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ImageRequest, Size } from '../../src/contract/index.ts'
 import { fixturePath } from './fixtures.ts'
+import { type NpyArray, readNpy } from './read-npy.ts'
 
 /** A run of a transformer pipeline that diffusers recorded. */
 export interface TransformerCase {
@@ -30,6 +31,11 @@ export function readTransformerCases(model: string): TransformerCase[] {
 function readCase(name: string, folder: string): TransformerCase {
   const file = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as CaseFile
   return { name, folder, pipeline: file.pipeline, request: toRequest(file, folder) }
+}
+
+/** One recorded array of a case. */
+export function readArray({ folder }: TransformerCase, name: string): NpyArray {
+  return readNpy(join(folder, `${name}.npy`))
 }
 
 function toRequest({ params, seed, images, ...file }: CaseFile, folder: string): ImageRequest {
