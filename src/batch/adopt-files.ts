@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { opendirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hashBytes } from '../event-loop/hash-bytes.ts'
 import { checkPicture } from '../images/check-picture.ts'
 import type { LedgerOutput } from './ledger-entry.ts'
 
@@ -32,7 +32,7 @@ export async function findWholeFiles(folder: string, names: readonly string[]): 
       () => false,
     )
     if (!isWhole) return undefined
-    outputs.push({ file, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+    outputs.push({ file, bytes: bytes.length, sha256: await hashBytes(bytes) })
   }
   return outputs
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { runRequest } from '../backends/run-request.ts'
 import type { GeneratedImage, ImageRequest, ImageResult, Progress, Usage } from '../contract/index.ts'
 import { type DiffgentorError, toDiffgentorError } from '../errors.ts'
+import { hashBytes } from '../event-loop/hash-bytes.ts'
 import { checkPicture } from '../images/check-picture.ts'
 import { encodeFilm } from '../images/encode-film.ts'
 import { type EncodeOptions, encodePicture } from '../images/encode-picture.ts'
@@ -145,7 +145,7 @@ async function saveImage(
   if (latents && image.latents) await run.sink.save(latents, image.latents)
   await run.sink.save(file, bytes)
   if (drawn.isFlat) drawing.flatImages++
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const sha256 = await hashBytes(bytes)
   return { file, bytes: bytes.length, sha256, ...(seed !== undefined && { seed }), ...(latents && { latents }) }
 }
 

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { BatchSettings } from '../config/settings.ts'
 import type { EditSource, EncodedPicture, ImageBackend } from '../contract/index.ts'
 import { readColumn, readImageCells } from '../datasets/columns.ts'
 import { parseImageCell } from '../datasets/image-cell.ts'
 import { loadImage } from '../datasets/load-image.ts'
 import { DiffgentorError } from '../errors.ts'
+import { hashBytes } from '../event-loop/hash-bytes.ts'
 import type { Fetcher } from '../fetching/fetcher.ts'
 import { prepareMask } from '../images/edit-mask.ts'
 import { prepareSource } from '../images/prepare-source.ts'
@@ -47,7 +47,7 @@ async function loadEdit(plan: RowPlan, facts: LoaderFacts, signal: AbortSignal):
     strength: plan.settings.strength,
     imageGuidanceScale: plan.settings.imageGuidanceScale,
   }
-  const hashes = { sourceHashes: files.map(hashOf), maskHash: mask && hashOf(mask) }
+  const hashes = { sourceHashes: await Promise.all(files.map(hashBytes)), maskHash: mask && (await hashBytes(mask)) }
   return { edit, ...hashes, warnings: sources.flatMap(({ notes }) => notes) }
 }
 
@@ -83,8 +83,4 @@ async function loadCells(
 ): Promise<Uint8Array[]> {
   const references = cells.flatMap((cell) => parseImageCell(cell, folder))
   return await Promise.all(references.map((reference) => loadImage(reference, fetcher, signal)))
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

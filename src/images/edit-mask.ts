@@ -1,6 +1,7 @@
 import type { RawPicture, Size } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { toGray } from './convert-channels.ts'
+import { convertInBands } from './convert-in-bands.ts'
 import { type DecodeLimits, decodePicture } from './decode-picture.ts'
 import { encodePicture } from './encode-picture.ts'
 
@@ -25,8 +26,8 @@ export async function prepareMask(
       { field: 'mask' },
     )
   }
-  if (meaning === 'white') return await encodePicture(toGray(picture), { format: 'png' })
-  const fromAlpha = maskFromAlpha(picture)
+  if (meaning === 'white') return await encodeGray(picture)
+  const fromAlpha = await maskFromAlpha(picture)
   if (meaning === 'transparent' && picture.channels !== 4) {
     throw new DiffgentorError(
       'invalid_request',
@@ -36,26 +37,35 @@ export async function prepareMask(
       },
     )
   }
-  return await encodePicture(fromAlpha ?? toGray(picture), { format: 'png' })
+  return await encodeGray(fromAlpha ?? picture)
+}
+
+async function encodeGray(picture: RawPicture): Promise<Uint8Array> {
+  return await encodePicture(await convertInBands(picture, 1, toGray), { format: 'png' })
 }
 
 /** The mask that a picture's own transparency makes: gray, white where transparent. Undefined when nothing is transparent. */
-export function maskFromAlpha(picture: RawPicture): RawPicture | undefined {
-  const { pixels, channels } = picture
-  if (channels !== 4) return undefined
-  const mask = new Uint8Array(pixels.length / 4)
+export async function maskFromAlpha(picture: RawPicture): Promise<RawPicture | undefined> {
+  if (picture.channels !== 4) return undefined
   let isUsed = false
-  for (let to = 0; to < mask.length; to++) {
-    mask[to] = 255 - pixels[to * 4 + 3]!
-    if (mask[to] !== 0) isUsed = true
-  }
-  return isUsed ? { ...picture, channels: 1, pixels: mask } : undefined
+  const mask = await convertInBands(picture, 1, (band) => {
+    const pixels = new Uint8Array(band.pixels.length / 4)
+    for (let to = 0; to < pixels.length; to++) {
+      pixels[to] = 255 - band.pixels[to * 4 + 3]!
+      if (pixels[to] !== 0) isUsed = true
+    }
+    return { ...band, channels: 1, pixels }
+  })
+  return isUsed ? mask : undefined
 }
 
 /** Our mask in the convention of the OpenAI images API: a PNG whose transparent pixels are repainted. */
-export async function maskToAlpha(bytes: Uint8Array): Promise<Uint8Array> {
-  const gray = toGray((await decodePicture(bytes)).picture)
-  const pixels = new Uint8Array(gray.pixels.length * 4)
-  for (let from = 0, to = 3; from < gray.pixels.length; from++, to += 4) pixels[to] = 255 - gray.pixels[from]!
-  return await encodePicture({ ...gray, channels: 4, pixels }, { format: 'png' })
+export async function maskToAlpha(mask: RawPicture): Promise<Uint8Array> {
+  const transparent = await convertInBands(mask, 4, (band) => {
+    const gray = toGray(band).pixels
+    const pixels = new Uint8Array(gray.length * 4)
+    for (let from = 0, to = 3; from < gray.length; from++, to += 4) pixels[to] = 255 - gray[from]!
+    return { ...band, channels: 4, pixels }
+  })
+  return await encodePicture(transparent, { format: 'png' })
 }

@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import type { RawPicture } from '../contract/index.ts'
+import { joinPieces } from '../event-loop/join-pieces.ts'
 import { describeInWebp } from './encode-picture.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -15,14 +16,14 @@ export interface FilmOptions {
 export async function encodeFilm(frames: readonly RawPicture[], options: FilmOptions): Promise<Uint8Array> {
   const { framesPerSecond, quality, recipe } = options
   const { width, height } = frames[0]!
-  const pixels = Buffer.concat(frames.map((frame) => frame.pixels))
+  const pixels = await joinPieces(frames.map((frame) => frame.pixels))
   const raw = { width, height: height * frames.length, channels: 3, pageHeight: height } as const
   const delay = frames.map((_, i) => delayBehind(i, framesPerSecond))
   const kind = quality === undefined ? { lossless: true } : { quality }
   const film = await sharp(pixels, { raw, limitInputPixels: false })
     .webp({ ...kind, effort: 2, loop: 0, delay })
     .toBuffer()
-  return describeInWebp(film, recipe)
+  return await describeInWebp(film, recipe)
 }
 
 /** Milliseconds until the next frame, so that roundings do not add up. */

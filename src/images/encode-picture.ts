@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from 'sharp'
 import type { EncodedResult, RawPicture } from '../contract/index.ts'
+import { joinPieces } from '../event-loop/join-pieces.ts'
 import { decodePicture } from './decode-picture.ts'
 import { makeExif } from './exif-comment.ts'
 import { writeInfotext } from './infotext.ts'
@@ -38,15 +39,15 @@ export async function encodePicture(picture: RawPicture | EncodedResult, options
   if (format === 'avif') return await encodeAvif(picture, options)
   const isKept = picture.kind === 'encoded' && sniffFormat(picture.bytes)?.format === format && options.quality === undefined
   const bytes = isKept ? picture.bytes : await encodePixels(picture, { ...options, format })
-  return setMetadata(bytes, format, recipe)
+  return await joinPieces(setMetadata(bytes, format, recipe))
 }
 
 /** A WebP file, animated or not, with a recipe in place of whatever it holds. */
-export function describeInWebp(bytes: Uint8Array, recipe: Recipe | undefined): Uint8Array {
-  return setMetadata(bytes, 'webp', recipe)
+export async function describeInWebp(bytes: Uint8Array, recipe: Recipe | undefined): Promise<Uint8Array> {
+  return await joinPieces(setMetadata(bytes, 'webp', recipe))
 }
 
-function setMetadata(bytes: Uint8Array, format: 'png' | 'jpeg' | 'webp', recipe: Recipe | undefined): Uint8Array {
+function setMetadata(bytes: Uint8Array, format: 'png' | 'jpeg' | 'webp', recipe: Recipe | undefined): Uint8Array[] {
   const texts = recipe && { infotext: writeInfotext(recipe), json: serializeRecipe(recipe) }
   if (format === 'png') return setPngMetadata(bytes, texts)
   const blocks = recipe && texts && { exif: makeExif(texts.infotext), xmp: xmpOf(recipe, texts.json) }

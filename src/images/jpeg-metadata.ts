@@ -21,8 +21,9 @@ const START_OF_SCAN = 0xda
 /**
  * Puts EXIF and XMP into a JPEG file in place of its own, without touching the picture. Without blocks every kind of metadata goes
  * (EXIF, XMP, IPTC, content credentials, comments) but color profiles. A block over the 64 kB of a segment is left out.
+ * The new file is given as pieces, which share the old one's memory.
  */
-export function setJpegMetadata(bytes: Uint8Array, blocks: MetadataBlocks | undefined): Uint8Array {
+export function setJpegMetadata(bytes: Uint8Array, blocks: MetadataBlocks | undefined): Uint8Array[] {
   const dropped = blocks ? [APP1] : [APP1, APP11, APP13, COMMENT]
   const parts: Uint8Array[] = [bytes.subarray(0, 2)]
   const added = blocks ? [makeSegment(EXIF_MARK, blocks.exif), makeSegment(XMP_MARK, blocks.xmp)].flat() : []
@@ -40,7 +41,7 @@ export function setJpegMetadata(bytes: Uint8Array, blocks: MetadataBlocks | unde
   }
   if (!isAdded) parts.push(...added)
   parts.push(bytes.subarray(at))
-  return Buffer.concat(parts)
+  return parts
 }
 
 function makeSegment(mark: Uint8Array, data: Uint8Array): Uint8Array[] {

@@ -8,13 +8,14 @@ export interface PngChunk {
   whole: Uint8Array
 }
 
-const SIGNATURE_LENGTH = 8
+/** Bytes before the first chunk. */
+export const PNG_SIGNATURE_LENGTH = 8
 const MAX_TEXT_BYTES = 4_000_000
 
 /** The chunks of a PNG in file order; stops quietly where the file is torn. */
 export function* listPngChunks(bytes: Uint8Array): Generator<PngChunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  let at = SIGNATURE_LENGTH
+  let at = PNG_SIGNATURE_LENGTH
   while (at + 12 <= bytes.length) {
     const end = at + 12 + view.getUint32(at)
     if (end > bytes.length) return
@@ -22,11 +23,6 @@ export function* listPngChunks(bytes: Uint8Array): Generator<PngChunk> {
     yield { type, data: bytes.subarray(at + 8, end - 4), whole: bytes.subarray(at, end) }
     at = end
   }
-}
-
-/** A PNG from chunks, with the signature of the file they came from. */
-export function joinPngChunks(source: Uint8Array, chunks: Iterable<Uint8Array>): Uint8Array {
-  return Buffer.concat([source.subarray(0, SIGNATURE_LENGTH), ...chunks])
 }
 
 /** A text chunk: `tEXt` when Latin-1 can hold the text, else `iTXt`, as Pillow chooses. */

@@ -1,4 +1,4 @@
-import { joinPngChunks, listPngChunks, makeTextChunk, readTextChunk } from './png-chunks.ts'
+import { listPngChunks, makeTextChunk, PNG_SIGNATURE_LENGTH, readTextChunk } from './png-chunks.ts'
 
 /** Keyword under which A1111 and its gallery tools keep their text. */
 export const INFOTEXT_KEYWORD = 'parameters'
@@ -10,10 +10,10 @@ const METADATA_TYPES = new Set(['tEXt', 'zTXt', 'iTXt', 'eXIf', 'tIME', 'caBX'])
 
 /**
  * Puts the two texts of a recipe into a PNG in place of older ones, without touching the picture. Without texts every kind of
- * metadata goes but color profiles. A modification time always goes.
+ * metadata goes but color profiles. A modification time always goes. The new file is given as pieces, which share the old one's memory.
  */
-export function setPngMetadata(bytes: Uint8Array, texts: { infotext: string; json: string } | undefined): Uint8Array {
-  const parts: Uint8Array[] = []
+export function setPngMetadata(bytes: Uint8Array, texts: { infotext: string; json: string } | undefined): Uint8Array[] {
+  const parts: Uint8Array[] = [bytes.subarray(0, PNG_SIGNATURE_LENGTH)]
   for (const chunk of listPngChunks(bytes)) {
     const keyword = readTextChunk(chunk)?.keyword
     const isReplaced = keyword === INFOTEXT_KEYWORD || keyword === RECIPE_KEYWORD || chunk.type === 'tIME'
@@ -23,5 +23,5 @@ export function setPngMetadata(bytes: Uint8Array, texts: { infotext: string; jso
       parts.push(makeTextChunk(INFOTEXT_KEYWORD, texts.infotext), makeTextChunk(RECIPE_KEYWORD, texts.json))
     }
   }
-  return joinPngChunks(bytes, parts)
+  return parts
 }

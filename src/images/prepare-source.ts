@@ -1,5 +1,6 @@
 import type { RawPicture, Size } from '../contract/index.ts'
 import { compositeOver } from './convert-channels.ts'
+import { convertInBands } from './convert-in-bands.ts'
 import { type DecodeLimits, decodePicture, readPictureHeader } from './decode-picture.ts'
 import { encodePicture } from './encode-picture.ts'
 import type { PictureFormat } from './sniff-format.ts'
@@ -39,7 +40,7 @@ export async function prepareSource(bytes: Uint8Array, options: SourceOptions = 
     return { bytes, mime: format.mime, extension: format.extension, size: { width, height }, notes: [] }
   }
   const { picture, notes } = await decodePicture(bytes, options)
-  const clean = alpha === 'keep' ? picture : compositeOver(picture, [255, 255, 255])
+  const clean = alpha === 'keep' ? picture : await convertInBands(picture, 3, (band) => compositeOver(band, [255, 255, 255]))
   const isJpeg = format.format === 'jpeg' && isAccepted
   const converted = isJpeg
     ? await encodePicture(clean, { format: 'jpeg', quality: QUALITY_OF_CONVERTED_JPEG })

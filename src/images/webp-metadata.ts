@@ -11,18 +11,19 @@ const XMP_FLAG = 0x04
 
 /**
  * Puts EXIF and XMP into a WebP file in place of its own, or takes its own out when there are no blocks, without touching the
- * picture (RFC 9649: metadata needs the extended header and follows the picture).
+ * picture (RFC 9649: metadata needs the extended header and follows the picture). The new file is given as pieces, which share the old
+ * one's memory.
  */
-export function setWebpMetadata(bytes: Uint8Array, blocks: MetadataBlocks | undefined): Uint8Array {
+export function setWebpMetadata(bytes: Uint8Array, blocks: MetadataBlocks | undefined): Uint8Array[] {
   const chunks = listChunks(bytes)
   const kept = chunks.filter(({ type }) => type !== 'EXIF' && type !== 'XMP ')
-  if (!blocks && kept.length === chunks.length) return bytes
+  if (!blocks && kept.length === chunks.length) return [bytes]
   const header = kept.find(({ type }) => type === 'VP8X')?.data ?? describeCanvas(kept)
   const extended = Buffer.from(header)
   extended[0] = (extended[0]! & ~(EXIF_FLAG | XMP_FLAG)) | (blocks ? EXIF_FLAG | XMP_FLAG : 0)
   const rest = kept.filter(({ type }) => type !== 'VP8X')
   const added = blocks ? [chunk('EXIF', blocks.exif), chunk('XMP ', blocks.xmp)] : []
-  return writeFile([{ type: 'VP8X', data: extended }, ...rest, ...added])
+  return toPieces([{ type: 'VP8X', data: extended }, ...rest, ...added])
 }
 
 function chunk(type: string, data: Uint8Array): Chunk {
@@ -55,7 +56,7 @@ function describeCanvas(chunks: Chunk[]): Buffer {
   return header
 }
 
-function writeFile(chunks: Chunk[]): Buffer {
+function toPieces(chunks: Chunk[]): Buffer[] {
   const parts = chunks.flatMap(({ type, data }) => {
     const head = Buffer.alloc(8)
     head.write(type, 0, 'latin1')
@@ -65,5 +66,5 @@ function writeFile(chunks: Chunk[]): Buffer {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   const head = Buffer.from('RIFF\0\0\0\0WEBP', 'latin1')
   head.writeUInt32LE(length + 4, 4)
-  return Buffer.concat([head, ...parts])
+  return [head, ...parts]
 }

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import type { RawPicture, SizeRule } from '../../src/contract/index.ts'
+import { checkPicture } from '../../src/images/check-picture.ts'
+import { compositeOver } from '../../src/images/convert-channels.ts'
+import { convertInBands } from '../../src/images/convert-in-bands.ts'
 import { decodePicture } from '../../src/images/decode-picture.ts'
 import { maskFromAlpha, maskToAlpha, prepareMask } from '../../src/images/edit-mask.ts'
 import { encodePicture } from '../../src/images/encode-picture.ts'
@@ -75,14 +78,48 @@ describe('prepareMask', () => {
   })
 
   it("comes back from the providers' convention", async () => {
-    const transparent = await maskToAlpha(await encode(1, 255, 0))
+    const transparent = await maskToAlpha((await decodePicture(await encode(1, 255, 0))).picture)
     expect((await decodePicture(transparent)).picture.pixels[3]).toBe(0)
     expect(await read(await prepareMask(transparent, size, 'transparent'))).toEqual([255, 0])
   })
 
-  it('finds no mask in a picture that hides nothing', () => {
+  it('finds no mask in a picture that hides nothing', async () => {
     const opaque: RawPicture = { kind: 'raw', channels: 4, ...size, pixels: new Uint8Array(8).fill(255) }
-    expect(maskFromAlpha(opaque)).toBeUndefined()
+    expect(await maskFromAlpha(opaque)).toBeUndefined()
+  })
+})
+
+describe('a large picture', () => {
+  const large = { width: 1024, height: 1024 }
+  const pixels = Uint8Array.from({ length: 1024 * 1024 * 4 }, (_, at) => (at * 31 + (at >> 12)) % 256)
+  const picture: RawPicture = { kind: 'raw', channels: 4, ...large, pixels }
+
+  it('is converted in bands to the same pixels, between which others have their turn', async () => {
+    const whole = compositeOver(picture, [255, 255, 255])
+    let turns = 0
+    const turn = () => {
+      turns++
+      next = setImmediate(turn)
+    }
+    let next = setImmediate(turn)
+    const inBands = await convertInBands(picture, 3, (band) => compositeOver(band, [255, 255, 255]))
+    clearImmediate(next)
+    expect(Buffer.compare(inBands.pixels, whole.pixels)).toBe(0)
+    expect(inBands).toMatchObject({ ...large, channels: 3 })
+    expect(turns).toBeGreaterThanOrEqual(3)
+  })
+
+  it('gives the same mask from its alpha as each of its rows does', async () => {
+    const mask = await maskFromAlpha(picture)
+    expect(mask).toMatchObject({ ...large, channels: 1 })
+    for (const at of [0, 262_143, 262_144, 1_048_575]) expect(mask?.pixels[at]).toBe(255 - pixels[at * 4 + 3]!)
+  })
+
+  it('is flat only if its last pixel is like its first', async () => {
+    const flat = new Uint8Array(pixels.length).fill(7)
+    expect((await checkPicture({ ...picture, pixels: flat })).isFlat).toBe(true)
+    flat[flat.length - 2] = 8
+    expect((await checkPicture({ ...picture, pixels: flat })).isFlat).toBe(false)
   })
 })
 

@@ -1,7 +1,7 @@
 import type { EncodedPicture } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
-import { toGray } from '../../images/convert-channels.ts'
 import { decodePicture, readPictureHeader } from '../../images/decode-picture.ts'
+import { maskToAlpha } from '../../images/edit-mask.ts'
 import { encodePicture } from '../../images/encode-picture.ts'
 import { type PictureFormat, sniffFormat } from '../../images/sniff-format.ts'
 
@@ -37,9 +37,5 @@ export async function prepareMask(mask: EncodedPicture, firstImage: EncodedPictu
       { field: 'mask' },
     )
   }
-  const gray = toGray(picture).pixels
-  const pixels = new Uint8Array(gray.length * 4)
-  for (let at = 0; at < gray.length; at++) pixels[at * 4 + 3] = 255 - gray[at]!
-  const transparent = { kind: 'raw', pixels, width, height, channels: 4 } as const
-  return { bytes: await encodePicture(transparent, { format: 'png' }), mime: 'image/png', fileName: 'mask.png' }
+  return { bytes: await maskToAlpha(picture), mime: 'image/png', fileName: 'mask.png' }
 }

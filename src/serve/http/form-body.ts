@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy } from '@fastify/busboy'
 import { DiffgentorError } from '../../errors.ts'
+import { joinPieces } from '../../event-loop/join-pieces.ts'
 import type { RawFields } from './json-body.ts'
 import { type BodyLimits, readPieces, tooLarge } from './request-body.ts'
 import type { ServerContext } from './server-env.ts'
@@ -31,6 +32,7 @@ export function isForm(c: ServerContext): boolean {
 /** Reads a form as it arrives. Bracket keys nest (`lora[name]`), `name[]` repeats, empty texts count as absent. */
 export async function readForm(c: ServerContext, limits: BodyLimits): Promise<FormBody> {
   const form: FormBody = { fields: {}, files: [] }
+  const uploads: { field: string; filename: string; pieces: Buffer[] }[] = []
   const parser = openParser(c, limits)
   let fault: DiffgentorError | undefined
   const fail = (error: DiffgentorError) => {
@@ -46,9 +48,7 @@ export async function readForm(c: ServerContext, limits: BodyLimits): Promise<Fo
     stream.on('data', (piece: Buffer) => pieces.push(piece))
     stream.on('limit', () => fail(tooLarge(limits.maxImage, `The file ${filename || name}`)))
     stream.on('error', () => undefined)
-    stream.on('end', () =>
-      form.files.push({ field: name.replace(/\[\d*\]$/, ''), filename: filename ?? '', bytes: Buffer.concat(pieces) }),
-    )
+    stream.on('end', () => uploads.push({ field: name.replace(/\[\d*\]$/, ''), filename: filename ?? '', pieces }))
   })
   parser.on('filesLimit', () => fail(new DiffgentorError('invalid_request', `A form may hold at most ${MAX_FILES} files.`)))
   parser.on('fieldsLimit', () => fail(new DiffgentorError('invalid_request', `A form may hold at most ${MAX_FIELDS} fields.`)))
@@ -59,6 +59,7 @@ export async function readForm(c: ServerContext, limits: BodyLimits): Promise<Fo
     if (thrown instanceof DiffgentorError) throw thrown
     throw new DiffgentorError('invalid_request', 'The form cannot be read: it is torn or has no boundary.', { cause: thrown })
   }
+  for (const { pieces, ...file } of uploads) form.files.push({ ...file, bytes: await joinPieces(pieces) })
   c.set('fields', form.fields)
   return form
 }
