@@ -38,7 +38,8 @@ export class TextTokenizer {
 
   /** Ids of the text alone, however long: no start, end or padding. */
   tokenize(text: string): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids
+    // The original lowers letters one by one, JavaScript lowers a sigma by its place in the word.
+    return this.#tokenizer.encode(text.replaceAll('Σ', 'σ'), { add_special_tokens: false }).ids
   }
 
   /** What each token of a text stands for, in order. */

@@ -46,6 +46,10 @@ describe.each([
     }
   })
 
+  it('lowers a sigma at the end of a word as any other', () => {
+    expect(tokenizer.tokenize('ΑΣ')).toEqual(tokenizer.tokenize('ασ'))
+  })
+
   it('tells what was cut exactly when the text is too long', () => {
     for (const { text, untruncated_length } of texts) {
       expect(tokenizer.encode(text).cutText !== '', JSON.stringify(text)).toBe(untruncated_length > 77)
