@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -108,6 +108,19 @@ describe('SGLang’s LoRA routes', () => {
     if (status !== 422) expect(detail).toMatch(/^Failed to set LoRA adapter: /)
     if (status === 500) expect(refused.headers.get('x-should-retry')).toBe('false')
     expect((await readJson(await get(server, '/v1/list_loras'))).loaded_adapters).toEqual([])
+  })
+
+  it('find a repository of the hub that was downloaded, and no other one', async () => {
+    const hfHubCache = await makeLoraDir()
+    const folder = join(hfHubCache, 'models--org--ink')
+    await mkdir(join(folder, 'refs'), { recursive: true })
+    await writeFile(join(folder, 'refs', 'main'), 'c0ffee')
+    await mkdir(join(folder, 'snapshots', 'c0ffee'), { recursive: true })
+    await symlink(join(hfHubCache, 'ink.safetensors'), join(folder, 'snapshots', 'c0ffee', 'lora.safetensors'))
+    const server = await startTestServer({ settings: { hfHubCache } })
+    expect((await setLora(server, { lora_nickname: 'a', lora_path: 'org/ink' })).status).toBe(200)
+    expect(await drawnWith(server)).toEqual([['lora.safetensors', 1]])
+    expect((await setLora(server, { lora_nickname: 'b', lora_path: 'org/other' })).status).toBe(400)
   })
 
   it('take paths from the admin only once keys are set, and names from everybody', async () => {
