@@ -12,8 +12,10 @@ export class Base64Bytes {
   }
 }
 
-/** Bytes turned to text at once, a multiple of 3: about 0.2 ms, after which others get their turn. */
+/** Bytes turned to text before others get their turn, a multiple of `SLICE`: about 0.3 ms. */
 const PIECE = 192 * 1024
+/** Bytes turned to text at once, a multiple of 3: longer texts go where memory is slow to get, and take three times as long. */
+const SLICE = 48 * 1024
 
 type Segment = string | Base64Bytes
 
@@ -43,9 +45,7 @@ function splitJson(value: unknown): Segment[] {
 }
 
 function countBytes(segments: readonly Segment[]): number {
-  const sizes = segments.map((segment) =>
-    typeof segment === 'string' ? Buffer.byteLength(segment) : Math.ceil(segment.bytes.byteLength / 3) * 4,
-  )
+  const sizes = segments.map((segment) => (typeof segment === 'string' ? Buffer.byteLength(segment) : countBase64(segment.bytes)))
   return sizes.reduce((total, size) => total + size, 0)
 }
 
@@ -60,10 +60,23 @@ async function* encodePieces(segments: readonly Segment[]): AsyncGenerator<Uint8
       continue
     }
     for (let start = 0; start < segment.bytes.byteLength; start += PIECE) {
-      yield Buffer.from(toBase64(segment.bytes.subarray(start, start + PIECE)), 'latin1')
+      yield encodePiece(segment.bytes.subarray(start, start + PIECE))
       await yieldToOthers()
     }
   }
+}
+
+function encodePiece(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.allocUnsafeSlow(countBase64(bytes))
+  let at = 0
+  for (let start = 0; start < bytes.byteLength; start += SLICE) {
+    at += text.latin1Write(toBase64(bytes.subarray(start, start + SLICE)), at)
+  }
+  return text
+}
+
+function countBase64(bytes: Uint8Array): number {
+  return Math.ceil(bytes.byteLength / 3) * 4
 }
 
 function toBase64(bytes: Uint8Array): string {
