@@ -144,6 +144,7 @@ describe('AUTOMATIC1111: drawing', () => {
     expect(await error({ override_settings: { sd_model_checkpoint: 'nope' } })).toMatchObject([404, { error: 'HTTPException' }])
     expect(await error({}, 'img2img')).toMatchObject([404, { detail: 'Init image not found' }])
     expect(await error({ init_images: ['%%%'] }, 'img2img')).toMatchObject([400, { detail: 'Invalid encoded image' }])
+    expect(await error({ n_iter: 100, batch_size: 16 })).toMatchObject([400, { detail: expect.stringContaining('1600') }])
     expect(await error({ steps: 'many' })).toMatchObject([422, { detail: [{ loc: ['body', 'steps'] }] }])
     expect(await error({ prompt: '[fail:out_of_memory]' })).toMatchObject([500, { error: 'HTTPException' }])
   })

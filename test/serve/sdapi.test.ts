@@ -70,6 +70,7 @@ describe('Stable Diffusion API: drawing', () => {
 
   it('case 57: tells which parameter of the query is wrong', async () => {
     const server = await startTestServer()
+    expect((await send(server, '/post_config?width=4096&height=4096&count_returned=64')).status).toBe(400)
     for (const query of ['width=abc', 'torch_dtype=float8', 'count_returned=0']) {
       const response = await send(server, `/post_config?${query}`)
       expect(response.status).toBe(422)

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { DiffusionOptions, ImageRequest, ImageWarning, Size } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
@@ -33,6 +34,9 @@ export interface DrawReader {
 }
 
 const SEEDS = 2 ** 32
+
+/** Pictures of one answer, which holds all of them. */
+const MAX_PICTURES = 100
 
 /** Fields that would change pictures and that we lack, with the value at which they do nothing. */
 const WITHOUT_EFFECT = { subseed_strength: 0, script_name: '' } as const
@@ -88,7 +92,7 @@ export function readSides({ width, height }: Pick<Txt2imgFields, 'width' | 'heig
   return { width: width ?? usual.width, height: height ?? usual.height }
 }
 
-/** Numbers the seeds through all turns, and says what cannot be honored. */
+/** Numbers the seeds through all turns, and says what cannot be honored. Throws when there is too much to draw. */
 export function makePlan(
   fields: Txt2imgFields,
   model: ServedModel,
@@ -96,6 +100,12 @@ export function makePlan(
   known: readonly ImageWarning[],
   hires?: HiresWish,
 ): DrawPlan {
+  const pictures = orders.reduce((total, { request }) => total + request.numImages, 0)
+  if (pictures > MAX_PICTURES) {
+    throw new DiffgentorError('invalid_request', `A request may draw at most ${MAX_PICTURES} pictures, got ${pictures}.`, {
+      field: 'n_iter',
+    })
+  }
   let drawn = 0
   const numbered = orders.map((order, turn) => {
     const seed = order.seed === undefined ? undefined : order.seed + drawn

@@ -6,10 +6,12 @@ import type { StoredPicture } from '../../image-store.ts'
 import type { Ticket } from '../../run-queue.ts'
 import type { Services } from '../../services.ts'
 import { DrawingRate } from './drawing-rate.ts'
-import { pixelsOf, type Task, type TaskFacts } from './task.ts'
+import { newTask, pixelsOf, type Task, type TaskFacts, unixSeconds } from './task.ts'
 
-/** Tasks kept at most, those included that nobody came back for. */
+/** Tasks of one caller kept at most, those included that nobody came back for. */
 const MAX_TASKS = 10_000
+/** Bytes of source pictures that wait. */
+const MAX_SOURCE_BYTES = 1e9
 
 /** A new task as its caller is told of it. */
 export interface AddedTask {
@@ -40,11 +42,7 @@ export class TaskBoard {
       throw new DiffgentorError('unsupported', 'This server keeps no pictures (--no_image_store), so none can be fetched later.')
     }
     this.#forgetExpired()
-    if (this.#tasks.length >= MAX_TASKS) {
-      throw new DiffgentorError('queue_full', `${MAX_TASKS} tasks are kept already; fetch or cancel some.`, {
-        retryAfterMs: 60_000,
-      })
-    }
+    this.#checkRoom(owner, order)
     const controller = new AbortController()
     let task: Task | undefined
     let computeTime: number | undefined
@@ -56,19 +54,7 @@ export class TaskBoard {
     const priority = facts.priority ? ++this.#urgent : undefined
     const context = { signal: controller.signal, onProgress: begin }
     const { ticket, drawing } = startDrawing(this.#services, { ...order, priority, skipsLimit: true }, context)
-    task = {
-      id: randomBytes(4).toString('hex'),
-      owner,
-      facts,
-      startTime: unixSeconds(),
-      computeTime,
-      endTime: undefined,
-      state: 'unfinished',
-      message: undefined,
-      storedAs: undefined,
-      ticket,
-      controller,
-    }
+    task = newTask({ id: this.#newId(), owner, facts, sourceBytes: bytesOf(order), ticket, controller, computeTime })
     this.#pixels.set(ticket, pixelsOf(task))
     const place = facts.priority && this.#tasks.length >= 2 ? 1 : this.#tasks.length
     this.#tasks.splice(place, 0, task)
@@ -105,6 +91,23 @@ export class TaskBoard {
   remainingSeconds(task: Task): number {
     const passed = unixSeconds() - (task.computeTime ?? task.startTime)
     return Math.max(1, Math.trunc(this.#rate.estimate(this.#pixelsUpTo(task)) - passed))
+  }
+
+  #newId(): string {
+    const id = randomBytes(4).toString('hex')
+    return this.#tasks.some((task) => task.id === id) ? this.#newId() : id
+  }
+
+  #checkRoom(owner: string, order: DrawOrder): void {
+    const retry = { retryAfterMs: 60_000 }
+    if (this.list(owner).length >= MAX_TASKS) {
+      throw new DiffgentorError('queue_full', `${MAX_TASKS} tasks are kept already; fetch or cancel some.`, retry)
+    }
+    const waiting = this.#tasks.filter(({ state }) => state === 'unfinished')
+    const bytes = waiting.reduce((total, task) => total + task.sourceBytes, bytesOf(order))
+    if (bytes > MAX_SOURCE_BYTES) {
+      throw new DiffgentorError('queue_full', 'The source pictures that wait take too much memory; send this one later.', retry)
+    }
   }
 
   /** Pixels of the unfinished work up to and including a task; that of other families is converted by its number of steps. */
@@ -152,6 +155,6 @@ export class TaskBoard {
   }
 }
 
-function unixSeconds(): number {
-  return Date.now() / 1000
+function bytesOf({ request: { edit } }: DrawOrder): number {
+  return (edit?.images ?? []).reduce((total, image) => total + image.byteLength, 0)
 }

@@ -6,6 +6,8 @@ export interface Task {
   /** The caller's key; empty while no key is set. */
   readonly owner: string
   readonly facts: TaskFacts
+  /** Memory that its source takes until it is finished. */
+  readonly sourceBytes: number
   /** Unix seconds with fractions: when it was ordered, when its drawing began and when it ended. */
   readonly startTime: number
   computeTime: number | undefined
@@ -32,6 +34,14 @@ export interface TaskFacts {
   priority: boolean
 }
 
+/** A task that was just ordered. */
+export function newTask(
+  known: Pick<Task, 'id' | 'owner' | 'facts' | 'sourceBytes' | 'ticket' | 'controller' | 'computeTime'>,
+): Task {
+  const startTime = unixSeconds()
+  return { ...known, startTime, endTime: undefined, state: 'unfinished', message: undefined, storedAs: undefined }
+}
+
 /** The entry of the list of tasks. */
 export function describeTask({ id, facts, startTime, computeTime, endTime }: Task): object {
   return {
@@ -45,4 +55,8 @@ export function describeTask({ id, facts, startTime, computeTime, endTime }: Tas
 
 export function pixelsOf({ facts }: Task): number {
   return facts.width * facts.height
+}
+
+export function unixSeconds(): number {
+  return Date.now() / 1000
 }

@@ -1,4 +1,5 @@
 import type { ImageRequest, LoraChoice, Size, SizeRule } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
@@ -8,6 +9,8 @@ import { DRAW_DEFAULTS, type DrawQuery } from './draw-query.ts'
 
 /** Sides of the origin are multiples of this. */
 const GRID = 8
+
+const MAX_GRID_PIXELS = 100_000_000
 
 /** What a drawing is made of beside its query. */
 export interface DrawParts {
@@ -34,13 +37,26 @@ export async function readDrawing(services: Services, query: DrawQuery, parts: D
     edit: prepared?.edit,
     diffusion: parts.loras?.length ? { loras: parts.loras } : undefined,
   }
+  const settled = settleRequest(services.settings, model, request)
+  checkGrid(settled, model)
   return {
     model,
-    request: settleRequest(services.settings, model, request),
+    request: settled,
     sources: prepared?.facts,
     seed: chooseSeed(query, model),
     format: 'png',
   }
+}
+
+/** All pictures stand in one grid, which has to fit into memory. */
+function checkGrid({ size, numImages }: ImageRequest, { backend }: ServedModel): void {
+  const { width, height } = size ?? backend.capabilities.sizes?.default ?? { width: 512, height: 512 }
+  if (width * height * numImages <= MAX_GRID_PIXELS) return
+  throw new DiffgentorError(
+    'invalid_request',
+    `A grid may have at most ${MAX_GRID_PIXELS} pixels, got ${numImages} pictures of ${width}x${height}; ask for fewer.`,
+    { field: 'count_returned' },
+  )
 }
 
 /** Undefined lets the server draw one at random. */
