@@ -98,6 +98,19 @@ describe('a flat folder without an index', () => {
   })
 })
 
+describe('a transformer in half precision with its weights beside it', () => {
+  it.each(['t2i', 'edit_one'])('draws %s nearly as in full precision', async (name) => {
+    const folder = await copyModel('flux2_klein')
+    await cp(fixturePath('dit/flux2_klein/fp16/transformer'), join(folder, 'transformer'), { recursive: true })
+    const golden = readTransformerCases('flux2_klein').find((candidate) => candidate.name === name)!
+    await using pipeline = await openPipeline({ folder })
+    const { images } = await pipeline.run(golden.request, idleContext)
+    const { values } = readArray(golden, 'final_latents')
+    const { latents, largestLatent } = measureDeviation(images[0]!, 0, { shape: [1, 1, 1, values.length], values })
+    expect(latents / largestLatent).toBeLessThan(2e-3)
+  })
+})
+
 describe('a request that cannot be drawn', () => {
   it.each([
     {
