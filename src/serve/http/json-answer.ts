@@ -70,7 +70,7 @@ function encodePiece(bytes: Uint8Array): Uint8Array {
   const text = Buffer.allocUnsafeSlow(countBase64(bytes))
   let at = 0
   for (let start = 0; start < bytes.byteLength; start += SLICE) {
-    at += text.latin1Write(toBase64(bytes.subarray(start, start + SLICE)), at)
+    at += text.write(toBase64(bytes.subarray(start, start + SLICE)), at, 'latin1')
   }
   return text
 }
