@@ -112,13 +112,15 @@ export class TaskBoard {
 
   /** Pixels of the unfinished work up to and including a task; that of other families is converted by its number of steps. */
   #pixelsUpTo(task: Task): number {
-    const ahead = task.ticket.ahead.map((ticket) => this.#pixels.get(ticket) ?? ticket.cost / task.facts.steps)
+    const ahead = (task.ticket?.ahead ?? []).map((ticket) => this.#pixels.get(ticket) ?? ticket.cost / task.facts.steps)
     return ahead.reduce((total, pixels) => total + pixels, pixelsOf(task))
   }
 
   async #finish(task: Task, drawing: Promise<Drawing>): Promise<void> {
     try {
-      const { images, format } = await drawing
+      const { images, format } = await drawing.finally(() => {
+        task.ticket = undefined
+      })
       const bytes = images.map((image) => image.bytes)
       task.storedAs = await this.#services.store?.add(bytes, OUTPUT_FORMATS[format].mime)
       task.endTime = unixSeconds()

@@ -104,7 +104,7 @@ export function registerList(book: RouteBook, board: TaskBoard): void {
 function describeStatus(board: TaskBoard, task: Task): z.output<typeof STATUS> {
   if (task.state === 'done') return { status: 'done' }
   if (task.state === 'failed') return { status: 'error', message: task.message ?? '' }
-  return { pos: task.ticket.position, status: 'waiting', wait_remaining: board.remainingSeconds(task) }
+  return { pos: task.ticket?.position ?? 0, status: 'waiting', wait_remaining: board.remainingSeconds(task) }
 }
 
 async function answerImage(board: TaskBoard, c: ServerContext, task: Task | undefined): Promise<Response> {

@@ -17,7 +17,8 @@ export interface Task {
   message: string | undefined
   /** Where the finished picture is kept. */
   storedAs: string | undefined
-  readonly ticket: Ticket<unknown>
+  /** Its place in the queue, until it is finished: a finished ticket holds the pixels that were drawn. */
+  ticket: Ticket<unknown> | undefined
   readonly controller: AbortController
 }
 
