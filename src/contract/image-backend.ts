@@ -50,7 +50,7 @@ export interface BackendCapabilities {
   maxInputImages: number
   /** Absent: the backend decides for itself. */
   sizes?: SizeRule | undefined
-  /** Makes videos where `diffusion.numFrames` is more than 1; absent: pictures only. */
+  /** Makes videos, as long as `diffusion.numFrames` says; absent: pictures only. */
   video?: VideoRule | undefined
   /** Calls at once that are worth having. */
   concurrency: number

@@ -72,7 +72,7 @@ describe('videos', () => {
     expect([unknown.status, (await readJson(unknown)).detail]).toEqual([404, 'Video not found'])
     const deleted = await fetch(`${server.url}/v1/videos/${id}`, { method: 'DELETE' })
     expect(await readJson(deleted)).toEqual({ id, object: 'video.deleted', deleted: true, status: 'deleted' })
-    expect(server.backend.aborted).toBe(1)
+    await expect.poll(() => server.backend.aborted).toBe(1)
     for (const path of ['', '/content']) expect((await get(server, `/v1/videos/${id}${path}`)).status).toBe(404)
     release()
     expect((await readJson(await get(server, '/v1/videos'))).data).toEqual([])
@@ -101,6 +101,21 @@ describe('videos', () => {
     expect(ids).toEqual([remixed.id, video.id])
     expect(await videos.delete(video.id)).toMatchObject({ deleted: true })
     await expect(videos.retrieve(video.id)).rejects.toMatchObject({ status: 404 })
+  })
+
+  it('begin with a picture that is named by its address, and with no file of an unknown store', async () => {
+    const server = await startTestServer()
+    const { videos } = client(server)
+    const address = `data:image/png;base64,${(await makePng(48, 32)).toString('base64')}`
+    const video = await videos.create({ prompt: 'x', input_reference: { image_url: address } })
+    expect(await settle(server, video.id)).toMatchObject({ status: 'completed', size: '48x32' })
+    const named = await order(server, { prompt: 'x', seconds: 1, reference_url: address })
+    expect(named.size).toBe('48x32')
+    const unknown = videos.create({ prompt: 'x', input_reference: { file_id: 'file-1' } })
+    await expect(unknown).rejects.toMatchObject({ status: 400, param: 'image' })
+    const blind = await startTestServer({ abilities: { edit: false } })
+    const refused = client(blind).videos.create({ prompt: 'x', input_reference: { image_url: address } })
+    await expect(refused).rejects.toMatchObject({ status: 400, param: 'input_reference' })
   })
 
   it('are the same bytes for the same seed', async () => {

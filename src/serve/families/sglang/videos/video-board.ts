@@ -86,11 +86,9 @@ export class VideoBoard {
     return [...this.#entries.values()].map(({ video }) => video).filter((video) => video.owner === owner)
   }
 
-  /** Stops a video and removes its files. */
+  /** Stops a video and removes its files. A step that is being drawn may still end on its own. */
   async remove(id: string, owner: string): Promise<void> {
-    const entry = this.#find(id, owner)
-    await this.#drop(entry)
-    await entry.work
+    await this.#drop(this.#find(id, owner))
   }
 
   get #store(): ImageStore {
