@@ -219,10 +219,21 @@ describe('wishes that a family does not know', () => {
     { model: 'flux2_klein', request: { negativePrompt: 'blurry' }, field: 'negative_prompt' },
     { model: 'flux2_klein', request: { diffusion: { prompt2: 'x' } }, field: 'prompt_2' },
     { model: 'sd3', request: { trueCfgScale: 4 }, field: 'true_cfg_scale' },
+    { model: 'flux_schnell', request: { guidanceScale: 3.5 }, field: 'guidance_scale' },
     { model: 'flux_schnell', request: { diffusion: { promptSyntax: 'a1111' } }, field: 'prompt_syntax' },
   ] as const)('are named: $field of $model', async ({ model, request, field }) => {
     const { warnings } = await draw(modelOf(model), request)
     expect(warnings).toEqual([expect.objectContaining({ kind: 'ignored', field })])
+  })
+
+  it('include guidance of a distilled klein', async () => {
+    const folder = await copyModel('flux2_klein')
+    await writeFile(join(folder, 'model_index.json'), JSON.stringify({ _class_name: 'Flux2KleinPipeline', is_distilled: true }))
+    const { warnings, images } = await draw(folder, { guidanceScale: 4, diffusion: { saveLatents: true } })
+    const plain = await draw(folder, { guidanceScale: 1, diffusion: { saveLatents: true } })
+    expect(warnings).toEqual([expect.objectContaining({ kind: 'ignored', field: 'guidance_scale' })])
+    expect(plain.warnings).toEqual([])
+    expect(images[0]!.latents).toEqual(plain.images[0]!.latents)
   })
 
   it('do not include a negative prompt with true guidance', async () => {

@@ -1,3 +1,4 @@
+import type { ImageWarning } from '../../contract/index.ts'
 import type { NoiseSource } from '../../noise/noise-source.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { joinAxis } from '../channels.ts'
@@ -17,6 +18,12 @@ import { appendTokens, type BesideLatents, predictFlow, widenTokens } from './pr
 const TOKEN_SIDE = 2
 /** The transformer multiplies its time by 1000 itself. */
 const toTime = (timestep: number) => timestep / 1000
+
+const UNUSED_GUIDANCE: ImageWarning = {
+  kind: 'ignored',
+  field: 'guidance_scale',
+  detail: 'guidance_scale is not used: FLUX.1 schnell was distilled to do without.',
+}
 
 /** FLUX.1 schnell and dev, from text, from a picture, or repainting a part of one. */
 export const prepareFlux: PrepareRequest = async (model, job) => {
@@ -65,9 +72,11 @@ function layOut({ scheduler, latentShape: [, , height, width] }: DrawingJob) {
 /** The scale that the model was taught is an input; true guidance, with a negative prompt, costs a second run. */
 async function guideFlux(model: OpenModel, job: DrawingJob, imageIds: Tensor): Promise<Guidance> {
   const { prompt, negativePrompt, trueCfgScale = 1, diffusion = {} } = job.request
+  const isGuided = takesGuidance(model)
+  if (!isGuided && (job.request.guidanceScale ?? 0) > 1) job.warn(UNUSED_GUIDANCE)
   const same: DenoiserFeeds = {
     imageIds,
-    ...(takesGuidance(model) ? { guidance: { data: [job.guidanceScale], shape: [1] } } : {}),
+    ...(isGuided ? { guidance: { data: [job.guidanceScale], shape: [1] } } : {}),
   }
   const texts = { clip: prompt, t5: diffusion.prompt2 || prompt }
   const positive = { feeds: { ...(await encodeFluxTexts(model, job, texts, 'prompt')), ...same } }

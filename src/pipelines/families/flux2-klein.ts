@@ -52,7 +52,15 @@ async function encodeReference(job: DrawingJob, picture: RawPicture): Promise<Te
 /** Distilled models need no guidance; the base model is guided away from the empty prompt, whatever the negative prompt says. */
 async function guide(model: OpenModel, job: DrawingJob, imageIds: Tensor): Promise<Guidance> {
   const positive = { feeds: { ...(await encodeText(model, job, job.request.prompt)), imageIds } }
-  if (job.guidanceScale <= 1 || isDistilled(model)) return withoutGuidance(positive)
+  if (job.guidanceScale <= 1) return withoutGuidance(positive)
+  if (isDistilled(model)) {
+    job.warn({
+      kind: 'ignored',
+      field: 'guidance_scale',
+      detail: 'guidance_scale is not used: this model was distilled to do without.',
+    })
+    return withoutGuidance(positive)
+  }
   const negative = { feeds: { ...(await encodeText(model, job, '')), imageIds } }
   return classifierFreeGuidance(negative, positive, job.guidanceScale)
 }
