@@ -59,6 +59,24 @@ describe('Stable Diffusion API: drawing', () => {
     expect([...grid.subarray(-3)]).toEqual([0, 0, 0])
   })
 
+  it('compares two prompts from the same seeds in one picture with labels', async () => {
+    const server = await startTestServer()
+    const response = await send(server, '/post_config?prompt=one&prompt_b=two&count_returned=2&width=48&height=40&seed=-1')
+    const seeds = response.headers.get('x-seed')!.split(',')
+    expect(seeds.slice(0, 2)).toEqual(seeds.slice(2))
+    expect(server.backend.requests.map((request) => request.prompt)).toEqual(['one', 'two'])
+    const { data, info } = await sharp(await response.arrayBuffer())
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    expect([info.width, info.height]).toEqual([32 + 96, 80])
+    const whiteAt = (top: number) => {
+      const places = Array.from({ length: 40 * 32 }, (_, at) => ((top + Math.floor(at / 32)) * info.width + (at % 32)) * 3)
+      return places.map((place) => data[place] === 255)
+    }
+    expect(whiteAt(0).some(Boolean)).toBe(true)
+    expect(whiteAt(0)).not.toEqual(whiteAt(40))
+  })
+
   it('case 56: edits the picture that a form holds', async () => {
     const server = await startTestServer()
     const response = await send(server, '/post_config?prompt=x&width=40&height=30', formOf(await makePng(64, 48)))

@@ -1,9 +1,8 @@
-import { startDrawing } from '../../drawing.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { Services } from '../../services.ts'
+import { drawGrid } from './draw-grid.ts'
 import { CONFIG_QUERY, readQuery } from './draw-query.ts'
 import { USER_ERRORS } from './errors.ts'
-import { answerGrid } from './grid-answer.ts'
 import type { LoraShelf } from './lora-shelf.ts'
 import { readDrawing } from './read-drawing.ts'
 import { IMAGE_FORM, readSentImage } from './sent-image.ts'
@@ -28,7 +27,7 @@ export function registerConfig(book: RouteBook, services: Services, shelf: LoraS
       const order = await readDrawing(services, query, { image, loras: await shelf.find(query.lora) })
       const { prompt } = order.request
       c.set('facts', { model: order.model.id, prompt: services.settings.logPrompts ? prompt : undefined })
-      return await answerGrid(await startDrawing(services, order, { signal: c.req.raw.signal }).drawing)
+      return await drawGrid(services, order, query.prompt_b, c.req.raw.signal)
     },
   )
 }

@@ -5,6 +5,7 @@ import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import type { Drawing } from '../../drawing.ts'
 import { drawingHeaders } from '../../requests/drawing-headers.ts'
+import { compareGrids } from './comparison.ts'
 
 /** Pictures side by side at most. */
 const COLUMNS = 4
@@ -13,15 +14,28 @@ const COLUMNS = 4
 export async function answerGrid(drawing: Drawing): Promise<Response> {
   const files = drawing.images.map(({ bytes }) => bytes)
   const [only] = files
-  const bytes = files.length === 1 && only ? only : await joinGrid(files)
+  const bytes = files.length === 1 && only ? only : await encodePicture(await joinGrid(drawing), { format: 'png' })
+  return answerPng(bytes, drawing)
+}
+
+/** One PNG: the grids of two prompts, one above the other. */
+export async function answerComparison(first: Drawing, second: Drawing): Promise<Response> {
+  const sheet = compareGrids(await joinGrid(first), await joinGrid(second))
+  const known = new Set(first.warnings.map(({ detail }) => detail))
+  const warnings = [...first.warnings, ...second.warnings.filter(({ detail }) => !known.has(detail))]
+  const images = [...first.images, ...second.images]
+  return answerPng(await encodePicture(sheet, { format: 'png' }), { ...first, images, warnings })
+}
+
+function answerPng(bytes: Uint8Array, drawing: Drawing): Response {
   return new Response(bytes, {
     headers: { ...drawingHeaders(drawing), 'content-type': 'image/png', 'content-length': String(bytes.byteLength) },
   })
 }
 
 /** Cells are as large as the first picture and filled row by row, without gaps; what is left over is black. */
-async function joinGrid(files: readonly Uint8Array[]): Promise<Uint8Array> {
-  const pictures = await Promise.all(files.map(async (bytes) => toRgb((await decodePicture(bytes)).picture)))
+async function joinGrid({ images }: Drawing): Promise<RawPicture> {
+  const pictures = await Promise.all(images.map(async ({ bytes }) => toRgb((await decodePicture(bytes)).picture)))
   const { width, height } = pictures[0]!
   const rows = Math.ceil(pictures.length / COLUMNS)
   const columns = Math.ceil(pictures.length / rows)
@@ -30,5 +44,5 @@ async function joinGrid(files: readonly Uint8Array[]): Promise<Uint8Array> {
   pictures.forEach((picture, place) => {
     pastePicture(grid, picture, { left: (place % columns) * width, top: Math.floor(place / columns) * height })
   })
-  return await encodePicture(grid, { format: 'png' })
+  return grid
 }

@@ -1,15 +1,14 @@
 import { z } from 'zod'
 import type { CallContext, ImageBackend } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
-import { startDrawing } from '../../drawing.ts'
 import { jsonAnswer } from '../../http/json-answer.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { ServerContext } from '../../http/server-env.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import type { Services } from '../../services.ts'
+import { drawGrid } from './draw-grid.ts'
 import { DRAW_DEFAULTS, PROMPT_QUERY, readQuery } from './draw-query.ts'
 import { toQuery } from './errors.ts'
-import { answerGrid } from './grid-answer.ts'
 import { readDrawing } from './read-drawing.ts'
 import { IMAGE_FORM, readSentImage } from './sent-image.ts'
 
@@ -35,8 +34,8 @@ export function registerUniDiffuser(book: RouteBook, services: Services): void {
       answers: [{ status: 200, description: 'One PNG', type: 'image/png' }],
     },
     async (c) => {
-      const order = await readDrawing(services, readQuery(c, PROMPT_QUERY))
-      return await answerGrid(await startDrawing(services, order, { signal: c.req.raw.signal }).drawing)
+      const query = readQuery(c, PROMPT_QUERY)
+      return await drawGrid(services, await readDrawing(services, query), query.prompt_b, c.req.raw.signal)
     },
   )
   book.add(
