@@ -1,4 +1,5 @@
 import type { Size } from '../../contract/index.ts'
+import { roundHalfToEven } from '../folder/edit-areas.ts'
 
 /** The sizes of training as height × width in sixteenths of the side that a model was trained on, from wide to square. */
 const BINS: readonly (readonly [height: number, width: number])[] = [
@@ -57,7 +58,8 @@ export function nearestBin({ width, height }: Size, side: number): Size | undefi
   if (!SIDES.includes(side)) return undefined
   const ratio = height / width
   const bins = side >= LARGE_SIDE ? [...BINS, ...LARGE_BINS] : BINS
-  const distance = ([tall, wide]: readonly [number, number]) => Math.abs(Number((tall / wide).toFixed(2)) - ratio)
+  // The reference names its sizes by ratios of two digits and compares with the names.
+  const distance = ([tall, wide]: readonly [number, number]) => Math.abs(roundHalfToEven((tall / wide) * 100) / 100 - ratio)
   const [tall, wide] = bins.reduce((best, bin) => (distance(bin) < distance(best) ? bin : best))
   const unit = side / UNITS
   return { width: wide * unit, height: tall * unit }
