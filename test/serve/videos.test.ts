@@ -159,6 +159,8 @@ describe('videos', () => {
     await settle(server, nested.id)
     expect(server.backend.requests[0]).toMatchObject({ numInferenceSteps: 2, diffusion: { numFrames: 9 } })
     expect((await post(server, '/v1/videos', { prompt: 'x', num_frames: 'many' })).status).toBe(422)
+    const huge = await post(server, '/v1/videos', { prompt: 'x', num_frames: 257, size: '4096x4096' })
+    expect([huge.status, (await readJson(huge)).error.param]).toEqual([400, 'num_frames'])
     expect((await post(server, '/v1/videos', { prompt: 'x', size: 'large' })).status).toBe(400)
     const missing = await post(server, '/v1/videos', {})
     expect([missing.status, (await readJson(missing)).error.param]).toEqual([422, 'prompt'])

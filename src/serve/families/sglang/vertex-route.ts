@@ -13,7 +13,7 @@ import type { Services } from '../../services.ts'
 import { EDIT_FIELDS } from '../openai/image-fields.ts'
 import { readEditPictures } from '../openai/read-edit.ts'
 import { readEdit, readGeneration } from '../openai/read-order.ts'
-import { planFrames } from './videos/plan-frames.ts'
+import { checkFrames, planFrames } from './videos/plan-frames.ts'
 import { VIDEO_FIELDS } from './videos/video-fields.ts'
 
 /** Pictures of one request. */
@@ -74,6 +74,7 @@ async function predict(
     const order = await readInstance(services, c, instance, parameters)
     const video = parameters.num_frames === undefined ? undefined : order.model.backend.capabilities.video
     const plan = video && planFrames(video, parameters)
+    if (plan && order.request.size) checkFrames(order.request.size, plan.frames)
     const diffusion = plan && { ...order.request.diffusion, numFrames: plan.frames }
     const framed = plan ? { ...order, request: { ...order.request, diffusion } } : order
     const [image] = (await startDrawing(services, framed, { signal }).drawing).images

@@ -1,4 +1,5 @@
-import type { VideoRule } from '../../../../contract/index.ts'
+import type { Size, VideoRule } from '../../../../contract/index.ts'
+import { DiffgentorError } from '../../../../errors.ts'
 import type { VideoFields } from './video-fields.ts'
 
 /** How long a video will be. */
@@ -10,6 +11,9 @@ export interface FramePlan {
 }
 
 const USUAL_SECONDS = 4
+
+/** Pixels of all frames together, which are in memory at once. */
+const MAX_PIXELS = 500e6
 
 /** The number of frames nearest to what was asked for that the model can make, at least as many where there is a choice. */
 export function planFrames(rule: VideoRule, asked: Pick<VideoFields, 'seconds' | 'fps' | 'num_frames'>): FramePlan {
@@ -23,4 +27,14 @@ export function planFrames(rule: VideoRule, asked: Pick<VideoFields, 'seconds' |
   const note = `The model makes videos of ${minFrames} to ${maxFrames} frames, one more than a multiple of ${multiple}: ${wanted} were asked for and ${frames} are made.`
   const isAsked = asked.num_frames !== undefined || asked.seconds !== undefined
   return { frames, framesPerSecond, notes: isOut && isAsked ? [note] : [] }
+}
+
+/** Throws for more frames of a size than one request may hold in memory. */
+export function checkFrames({ width, height }: Size, frames: number): void {
+  if (width * height * frames <= MAX_PIXELS) return
+  throw new DiffgentorError(
+    'invalid_request',
+    `A video may have at most ${MAX_PIXELS / 1e6} megapixels in all, got ${frames} frames of ${width}x${height}; ask for fewer or smaller ones.`,
+    { field: 'num_frames' },
+  )
 }

@@ -11,7 +11,7 @@ import { parseFields } from '../../../requests/wire-fields.ts'
 import type { Services } from '../../../services.ts'
 import { type EditBody, readEditPictures } from '../../openai/read-edit.ts'
 import { readEdit, readGeneration } from '../../openai/read-order.ts'
-import { planFrames } from './plan-frames.ts'
+import { checkFrames, planFrames } from './plan-frames.ts'
 import type { VideoPlan } from './video.ts'
 import { VIDEO_FIELDS, type VideoFields } from './video-fields.ts'
 
@@ -52,6 +52,7 @@ async function planVideo(
   const { request } = order
   const [start] = request.edit?.images ?? []
   const size = request.size ?? (start ? await readPictureHeader(start) : sizes?.default) ?? USUAL_SIZE
+  checkFrames(size, frames)
   const seed = order.seed ?? randomInt(SEEDS)
   const diffusion = { ...request.diffusion, numFrames: frames }
   return {
