@@ -26,6 +26,9 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
   const sources = mode === 'image' || mode === 'mask' ? await readSources(request.edit!) : undefined
   const { diffusion } = request
   const choices = diffusion?.controlnets ?? []
+  if (choices.length > 0 && facts.signatures.has('transformer')) {
+    throw unsupported('The local engine has no ControlNets for transformer models; leave controlnet out.')
+  }
   const conditions = await readConditions(choices)
   const size = chooseSize(facts, request, { references, source: sources?.image ?? conditions[0] }, warn)
   const numInferenceSteps = request.numInferenceSteps ?? facts.defaults.numInferenceSteps

@@ -178,6 +178,13 @@ describe('a request that cannot be drawn', () => {
     expect(loaded).toEqual([])
   })
 
+  it('is a ControlNet for a transformer', async () => {
+    const controlnets = [{ path: 'x', image: await makePicture(), scale: 1, start: 0, end: 1 }]
+    const { problem, loaded } = await draw(modelOf('sd3'), { diffusion: { controlnets } })
+    expect(problem).toMatch(/no ControlNets for transformer models/)
+    expect(loaded).toEqual([])
+  })
+
   it('is a mask for a model that only looks at pictures', async () => {
     const edit = { images: [await makePicture()], mask: await makePicture() }
     const { problem } = await draw(modelOf('flux_dev'), { edit }, { modelType: 'flux-kontext' })

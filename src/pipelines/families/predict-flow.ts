@@ -1,4 +1,3 @@
-import { DiffgentorError } from '../../errors.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Predict } from '../denoise.ts'
 import type { Guidance } from '../guidance.ts'
@@ -27,15 +26,6 @@ export async function predictFlow(
   job: DrawingJob,
   { guidance, toTime, beside = NOTHING }: FlowPrediction,
 ): Promise<Predict> {
-  if (job.controls.length > 0) {
-    throw new DiffgentorError(
-      'unsupported',
-      'The local engine has no ControlNets for transformer models; leave controlnet out.',
-      {
-        field: 'controlnet',
-      },
-    )
-  }
   const denoiser = await openDenoiser(model, job)
   return async (scaled, step) => {
     const timestep = { data: [Math.fround(toTime(step.timestep))], shape: [1] }
