@@ -1,4 +1,4 @@
-import type { CallContext, GeneratedImage, ImageRequest, ImageWarning } from '../contract/index.ts'
+import type { CallContext, GeneratedImage, ImageRequest, ImageWarning, RawPicture } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { NO_ADAPTERS } from './adapter-plan.ts'
 import { describeFacts } from './describe-model.ts'
@@ -80,7 +80,10 @@ export class DiffusionPipeline implements Pipeline {
     const file = request.diffusion?.upscale
     if (file === undefined || image.picture.kind !== 'raw') return image
     const upscaler = await openUpscaler(file, this.#model.store, context)
-    return { ...image, picture: await upscaler.enlarge(image.picture, context.signal) }
+    if (!image.frames) return { ...image, picture: await upscaler.enlarge(image.picture, context.signal) }
+    const frames: RawPicture[] = []
+    for (const frame of image.frames) frames.push(await upscaler.enlarge(frame, context.signal))
+    return { ...image, picture: frames[0]!, frames }
   }
 
   async warmUp(context: CallContext): Promise<void> {

@@ -1,9 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openPipeline, type Pipeline } from '../../src/pipelines/index.ts'
 import { readFloats } from '../support/compare-goldens.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { idleContext } from '../support/golden-suite.ts'
+import { writeNearestUpscaler } from '../support/nearest-upscaler.ts'
 import { readNpy } from '../support/read-npy.ts'
 import { readTransformerCases } from '../support/transformer-goldens.ts'
 
@@ -36,6 +39,15 @@ describe('Wan', () => {
     const pixels = frames.flatMap((frame) => [...frame.pixels])
     expect(values.every((value, i) => Math.abs(value - pixels[i]!) <= 1)).toBe(true)
     expect(images[0]?.picture).toBe(frames[0])
+  })
+
+  it('enlarges every frame', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'upscaler-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const upscale = join(folder, 'nearest.onnx')
+    await writeNearestUpscaler(upscale, 2)
+    const { images } = await pipeline.run({ ...golden.request, diffusion: { ...golden.request.diffusion, upscale } }, idleContext)
+    expect(images[0]?.frames?.map(({ width, height }) => [width, height])).toEqual(new Array(5).fill([192, 128]))
   })
 
   it('tells how long its films are', () => {
