@@ -22,10 +22,14 @@ const FILTERS: Record<Exclude<ResizeFilter, 'nearest'>, Filter> = { box, bilinea
 /** Weights are kept in fixed point with so many bits after the point, as Pillow does for 8-bit pictures. */
 const PRECISION_BITS = 22
 
+/** A width that shrinks by one pixel outweighs a height that shrinks by two. */
+const WIDTH_WEIGHT = 2
+
 /**
- * Resizes to exactly the pixels that Pillow 12 gives (`Image.resize` without a reducing gap; Resample.c): the horizontal pass
- * first, rounded to 8 bits, then the vertical one. Pictures with alpha are premultiplied meanwhile. A size that is already
- * right gives back the same picture.
+ * Resizes to exactly the pixels that Pillow 13 gives (`Image.resize` without a reducing gap; Resample.c): two passes, the first
+ * one rounded to 8 bits. The horizontal pass comes first, unless the vertical one spares it enough work; Pillow 12 always began
+ * with the horizontal one. Pictures with alpha are premultiplied meanwhile. A size that is already right gives back the same
+ * picture.
  */
 export function resizePicture(picture: RawPicture, size: Size, filter: ResizeFilter, part: ResizeBox = {}): RawPicture {
   const horizontal = part.horizontal ?? { start: 0, end: picture.width }
@@ -35,9 +39,18 @@ export function resizePicture(picture: RawPicture, size: Size, filter: ResizeFil
   if (keepsWidth && keepsHeight) return picture
   if (filter === 'nearest') return pickNearest(picture, size, horizontal, vertical)
   const source = picture.channels === 4 ? premultiplyAlpha(picture) : picture
-  const wide = keepsWidth ? source : resizeRows(source, planAxis(horizontal, picture.width, size.width, FILTERS[filter]))
-  const done = keepsHeight ? wide : resizeColumns(wide, planAxis(vertical, picture.height, size.height, FILTERS[filter]))
+  const passRows = (input: RawPicture) =>
+    keepsWidth ? input : resizeRows(input, planAxis(horizontal, picture.width, size.width, FILTERS[filter]))
+  const passColumns = (input: RawPicture) =>
+    keepsHeight ? input : resizeColumns(input, planAxis(vertical, picture.height, size.height, FILTERS[filter]))
+  const done = isColumnsFirst(picture, size) ? passRows(passColumns(source)) : passColumns(passRows(source))
   return picture.channels === 4 ? unpremultiplyAlpha(done) : done
+}
+
+/** The order was found by trying thousands of sizes. */
+function isColumnsFirst(from: Size, to: Size): boolean {
+  const spared = from.height - to.height
+  return spared > 0 && spared > WIDTH_WEIGHT * (from.width - to.width)
 }
 
 function isWhole(span: Span, length: number): boolean {

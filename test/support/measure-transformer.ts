@@ -15,8 +15,8 @@ export async function measureTransformer(
   suite: TransformerSuite,
   golden: TransformerCase,
 ): Promise<Deviation> {
-  const { prepare, finalLatents = (of: TransformerCase) => readArray(of, 'final_latents'), latentsOnly = () => false } = suite
-  const request = (await prepare?.(golden)) ?? golden.request
+  const { finalLatents = (of: TransformerCase) => readArray(of, 'final_latents'), latentsOnly = () => false } = suite
+  const { request } = golden
   const { images } = await pipeline.run(request, { signal: new AbortController().signal })
   const pixels = latentsOnly(golden) ? undefined : asBatch(readArray(golden, 'image'))
   return measureDeviation(images[0]!, 0, asBatch(finalLatents(golden)), pixels)

@@ -1,7 +1,3 @@
-import sharp from 'sharp'
-import type { ImageRequest } from '../../src/contract/index.ts'
-import { decodePicture } from '../../src/images/decode-picture.ts'
-import { resizePicture } from '../../src/images/resize-picture.ts'
 import { toDenoiserScale, toTokenOrder } from './latents-of-decoder.ts'
 import type { NpyArray } from './read-npy.ts'
 import { readArray, type TransformerCase } from './transformer-goldens.ts'
@@ -11,8 +7,6 @@ export interface TransformerSuite {
   model: string
   modelType?: string
   cases?: (golden: TransformerCase) => boolean
-  /** Changes a request before it is drawn. */
-  prepare?: (golden: TransformerCase) => Promise<ImageRequest>
   /** What diffusers recorded at the end, where it is not the last output of the scheduler. */
   finalLatents?: (golden: TransformerCase) => NpyArray
   /** diffusers decodes this case wrongly, so that only latents can be held against it. */
@@ -35,26 +29,13 @@ function blendedLatents(golden: TransformerCase): NpyArray {
   return toDenoiserScale(readArray(golden, 'vae_decode_in'), { scaling: 1.5305, shift: 0 })
 }
 
-/** The recorded run resized with Pillow 13, which goes vertically first here; Pillow 12, which is followed, never does. */
-async function resizeVerticallyFirst({ request }: TransformerCase): Promise<ImageRequest> {
-  const { edit, size } = request
-  if (!edit || !size) return request
-  const { picture } = await decodePicture(edit.images[0]!)
-  const lower = resizePicture(picture, { width: picture.width, height: size.height }, 'lanczos')
-  const { pixels, channels, width, height } = resizePicture(lower, size, 'lanczos')
-  const image = await sharp(pixels, { raw: { width, height, channels: channels as 3 } })
-    .png()
-    .toBuffer()
-  return { ...request, edit: { ...edit, images: [image] } }
-}
-
 export const SD3_SUITES: readonly TransformerSuite[] = [
   { model: 'sd3', finalLatents: blendedLatents, latentsOnly: isInpainting },
   { model: 'sd35_no_t5', finalLatents: blendedLatents, latentsOnly: isInpainting },
 ]
 
 export const FLUX_SUITES: readonly TransformerSuite[] = [
-  { model: 'flux_schnell', prepare: resizeVerticallyFirst },
+  { model: 'flux_schnell' },
   { model: 'flux_dev', cases: (golden) => !isKontext(golden), finalLatents: blendedTokens },
   { model: 'flux_dev', modelType: 'flux-kontext', cases: isKontext },
   { model: 'flux_fill' },

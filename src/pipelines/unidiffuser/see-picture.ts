@@ -2,7 +2,7 @@ import type { CallContext, RawPicture, Size } from '../../contract/index.ts'
 import { toRgb } from '../../images/convert-channels.ts'
 import { cropPicture } from '../../images/crop-picture.ts'
 import { CLIP_COLORS, pictureToNormalized } from '../../images/normalized-tensor.ts'
-import { resizeInOrder } from '../../images/resize-in-order.ts'
+import { resizePicture } from '../../images/resize-picture.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { NamedGraph } from '../graphs/named-graph.ts'
 import type { OpenModel } from '../job.ts'
@@ -24,7 +24,7 @@ export async function embedPicture({ facts, store }: OpenModel, picture: RawPict
 
 /** The middle square of a picture, as transformers' CLIP processor cuts it. */
 function toClipInput(picture: RawPicture, side: number): Tensor {
-  const resized = resizeInOrder(toRgb(picture), shortSideAt(picture, side), 'bicubic')
+  const resized = resizePicture(toRgb(picture), shortSideAt(picture, side), 'bicubic')
   const left = Math.floor((resized.width - side) / 2)
   const top = Math.floor((resized.height - side) / 2)
   return pictureToNormalized(cropPicture(resized, { left, top, width: side, height: side }), CLIP_COLORS)

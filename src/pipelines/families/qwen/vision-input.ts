@@ -1,7 +1,7 @@
 import type { RawPicture, Size } from '../../../contract/index.ts'
 import { toRgb } from '../../../images/convert-channels.ts'
 import { CLIP_COLORS, pictureToNormalized } from '../../../images/normalized-tensor.ts'
-import { resizeInOrder } from '../../../images/resize-in-order.ts'
+import { resizePicture } from '../../../images/resize-picture.ts'
 import type { FeedValue } from '../../../onnx-runtime/index.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
 import { roundHalfToEven } from '../../folder/edit-areas.ts'
@@ -32,7 +32,7 @@ export interface VisionInput {
 /** Resizes a picture to whole groups of patches and cuts it up, as transformers' Qwen2-VL processor does. */
 export function toVisionInput(picture: RawPicture): VisionInput {
   const size = fitToCells(picture)
-  const resized = resizeInOrder(toRgb(picture), size, 'bicubic')
+  const resized = resizePicture(toRgb(picture), size, 'bicubic')
   const grid = { rows: size.height / CELL, columns: size.width / CELL }
   const windows = listWindows(grid)
   const groups = windows.flat().length
