@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { DiffgentorError } from '../errors.ts'
 
 /** The commands that read settings. */
@@ -194,9 +195,10 @@ function split(value: unknown, separator: string): unknown[] {
     .filter((part) => part !== '')
 }
 
-/** Named values: repeated `key=value`, or a JSON object. Values that are JSON are read as such. */
+/** Named values: repeated `key=value`, a JSON object, or the name of a `.json` file that holds one. Values that are JSON are read as such. */
 export function record(facts: SettingFacts): Setting<Readonly<Record<string, unknown>>, undefined> {
-  return { ...facts, kind: 'record', default: undefined, expects: 'key=value pairs or a JSON object', read: readRecord }
+  const expects = 'key=value pairs, a JSON object or a .json file that holds one'
+  return { ...facts, kind: 'record', default: undefined, expects, read: readRecord }
 }
 
 function readRecord(value: unknown): Record<string, unknown> | undefined {
@@ -206,12 +208,20 @@ function readRecord(value: unknown): Record<string, unknown> | undefined {
   }
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
   if (typeof value !== 'string') return undefined
-  const parsed = parseJson(value)
+  const parsed = parseJson(value.endsWith('.json') ? readText(value) : value)
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>
   const at = value.indexOf('=')
   if (at < 1) return undefined
   const word = value.slice(at + 1)
   return { [value.slice(0, at).trim()]: parseJson(word) ?? word }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function parseJson(value: string): unknown {

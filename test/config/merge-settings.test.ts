@@ -84,6 +84,13 @@ describe('reading values', () => {
     expect(values.size).toEqual({ width: 640, height: 480 })
   })
 
+  it('reads a record from a JSON file too', () => {
+    const file = join(folder, 'scheduler.json')
+    writeFileSync(file, '{"use_karras_sigmas": true}')
+    expect(merge({ scheduler_config: [file] }).values.schedulerConfig).toEqual({ use_karras_sigmas: true })
+    expect(() => merge({ scheduler_config: [join(folder, 'absent.json')] })).toThrow('a .json file that holds one, got')
+  })
+
   it('keeps commas inside prompts', () => {
     expect(merge({ prompt: ['a cat, a dog'] }).values.prompt).toEqual(['a cat, a dog'])
   })
