@@ -32,7 +32,9 @@ function flagsOf(command: CommandName): [string, Setting<NonNullable<unknown>>][
 function describeOption(setting: Setting<NonNullable<unknown>>): Options {
   const shared: Options = {
     describe:
-      setting.describe + (setting.default === undefined || setting.kind === 'flag' ? '' : ` [${String(setting.default)}]`),
+      (setting.placeholder ? `${setting.placeholder}: ` : '') +
+      setting.describe +
+      (setting.default === undefined || setting.kind === 'flag' ? '' : ` [${String(setting.default)}]`),
     group: `${setting.group}:`,
     ...(setting.aliases && { alias: [...setting.aliases] }),
   }
