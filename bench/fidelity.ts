@@ -6,32 +6,30 @@ import { fixturePath } from '../test/support/fixtures.ts'
 import { type GoldenCase, readGolden, readGoldenCases } from '../test/support/golden-cases.ts'
 import { type Deviation, measureDeviation } from '../test/support/measure-deviation.ts'
 import { setup } from '../test/support/unpack-fixtures.ts'
+import { writeExact } from './fidelity-exact.ts'
+import { writeSchedulers } from './fidelity-schedulers.ts'
+import { formatRow, type ReportRow, TABLE_HEAD } from './fidelity-table.ts'
 import { writeTransformerSections } from './fidelity-transformers.ts'
+import { writeBuiltInModel, writeHalfPrecision } from './fidelity-variants.ts'
 
 /** Arguments of diffusers that no flag stands for, and runs that end in latents. */
 const UNREACHABLE = ['timesteps', 'negative_prompt_2', 'negative_original_size', 'aesthetic_score', 'guess_mode']
 
-interface Row {
-  golden: GoldenCase
-  scheduler: string
-  deviation: Deviation
-}
-
 const context = { signal: new AbortController().signal }
 
-async function measureModel(model: string, cases: readonly GoldenCase[]): Promise<Row[]> {
+async function measureModel(model: string, cases: readonly GoldenCase[]): Promise<ReportRow[]> {
   await using pipeline = await openPipeline({ folder: fixturePath(`models/${model}`) })
-  const rows: Row[] = []
+  const rows: ReportRow[] = []
   for (const golden of cases) rows.push(await measureCase(pipeline, golden))
   return rows
 }
 
-async function measureCase(pipeline: Pipeline, golden: GoldenCase): Promise<Row> {
+async function measureCase(pipeline: Pipeline, golden: GoldenCase): Promise<ReportRow> {
   const { images, recipe } = await pipeline.run(golden.request, context)
   const deviations = images
     .slice(0, golden.onlyFirstImage ? 1 : images.length)
     .map((image, index) => measureDeviation(image, index, readGolden(golden, 'latents'), readGolden(golden, 'image')))
-  return { golden, scheduler: recipe.scheduler ?? '', deviation: worst(deviations) }
+  return { name: golden.name, scheduler: recipe.scheduler ?? '', deviation: worst(deviations) }
 }
 
 function worst(deviations: readonly Deviation[]): Deviation {
@@ -42,13 +40,6 @@ function worst(deviations: readonly Deviation[]): Deviation {
     levels: greatest('levels'),
     share: greatest('share'),
   }
-}
-
-function formatRow({ golden, scheduler, deviation }: Row): string {
-  const { latents, largestLatent, levels, share } = deviation
-  const relative = (latents / Math.max(1, largestLatent)).toExponential(1)
-  const name = scheduler.replace(/Scheduler$/, '')
-  return `| ${golden.name} | ${name} | ${latents.toExponential(1)} | ${relative} | ${levels} | ${(share * 100).toFixed(3)} % |`
 }
 
 await setup()
@@ -62,11 +53,11 @@ for (const model of models) {
     model,
     goldens.filter((golden) => golden.model === model),
   )
-  const head = '| case | scheduler | latents | relative | levels | values off |\n| --- | --- | --- | --- | --- | --- |'
-  sections.push(`## ${model}\n\n${head}\n${rows.map(formatRow).join('\n')}\n`)
+  sections.push(`## ${model}\n\n${TABLE_HEAD}\n${rows.map(formatRow).join('\n')}\n`)
   process.stderr.write(`${model}: ${rows.length} cases\n`)
 }
 sections.push(...(await writeTransformerSections()))
+sections.push(await writeHalfPrecision(), await writeBuiltInModel(), writeSchedulers(), await writeExact())
 const page = `# Fidelity
 
 How far our pictures lie from those that diffusers (0.39, torch 2.13 on the CPU, float32) draws with the same small random models.
@@ -75,7 +66,7 @@ Written by \`npm run fidelity\`; the same cases are tests.
 - **latents**: the greatest difference of the final latents, and relative to the largest of them (or to 1). The tests allow 5e-5.
 - **levels**: the greatest difference of a color value of 0 … 255. The tests allow 1 on at most 0.2 % of the values.
 
-First noise is bit-equal everywhere. Not in the table, because no flag asks for them: own timesteps, a second negative prompt,
+Not in the tables, because no flag asks for them: own timesteps, a second negative prompt,
 sizes and aesthetic scores of the negative prompt, ControlNet's guess mode. Pictures of SD3's inpainting are not compared: diffusers
 forgets a shift when it decodes them.
 

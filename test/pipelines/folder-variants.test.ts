@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openPipeline } from '../../src/pipelines/index.ts'
-import { expectWithin, FLOAT32_TOLERANCE, measureDeviation, type Tolerance } from '../support/compare-goldens.ts'
+import { expectWithin, FLOAT16_TOLERANCE, FLOAT32_TOLERANCE, measureDeviation } from '../support/compare-goldens.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { readGolden, readGoldenCases } from '../support/golden-cases.ts'
 import { idleContext } from '../support/golden-suite.ts'
@@ -63,7 +63,6 @@ describe('a folder that is not as optimum writes it', () => {
 })
 
 describe('half-precision graphs', () => {
-  const tolerance: Tolerance = { latents: 5e-3, levels: 2, share: 0.1 }
   it.each([
     { model: 'sd15-tiny-fp16', name: 'sd15-t2i' },
     { model: 'sd15-tiny-fp16', name: 'sd15-t2i-euler' },
@@ -72,7 +71,10 @@ describe('half-precision graphs', () => {
   ])('$model draws $name as the same graphs do under diffusers', async ({ model, name }) => {
     const { image } = await drawFrom(fixturePath(`models/${model}`), name)
     const folder = fixturePath(`goldens-variants/${model}--${name}`)
-    expectWithin(measureDeviation(image, 0, readNpy(join(folder, 'latents.npy')), readNpy(join(folder, 'image.npy'))), tolerance)
+    expectWithin(
+      measureDeviation(image, 0, readNpy(join(folder, 'latents.npy')), readNpy(join(folder, 'image.npy'))),
+      FLOAT16_TOLERANCE,
+    )
   })
 })
 

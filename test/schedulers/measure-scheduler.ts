@@ -119,7 +119,7 @@ export function countTimesteps(golden: GoldenCase): number {
  */
 export const CANCELLING = { className: 'KDPM2AncestralDiscreteScheduler', timestepSlack: 0.01, tolerance: 3e-4 }
 
-/** How far a case's steps lie from the reference's, relative to max(1, |x|), and where. */
+/** How far a case's steps lie from the reference's, relative to max(1, |x|), and where; 0 where only its layout was recorded. */
 export function measureSteps(golden: GoldenCase, run: SchedulerRun): { deviation: number; where: string } {
   const learnsVariance = ['learned', 'learned_range'].includes(String(golden.config['variance_type']))
   let worst = { deviation: 0, where: 'nowhere' }
@@ -127,12 +127,13 @@ export function measureSteps(golden: GoldenCase, run: SchedulerRun): { deviation
     const deviation = relativeDeviation(actual, expected)
     if (!(deviation <= worst.deviation)) worst = { deviation, where }
   }
+  if (golden.steps === undefined) return worst
   let latents = tensor(golden.start)
   if (golden.x0 !== undefined) {
     latents = run.addNoise(tensor(golden.x0), tensor(golden.noise!), run.steps[0]!)
     compare(latents.data, golden.start, 'noised start')
   }
-  for (const [index, want] of (golden.steps ?? []).entries()) {
+  for (const [index, want] of golden.steps.entries()) {
     const step = run.steps[index]!
     const told = golden.timesteps.values[(golden.begin_index ?? 0) + index]!
     const result = run.step(predict(run, latents, step, told, learnsVariance), latents, step)

@@ -9,6 +9,26 @@ export interface Deviation {
   share: number
 }
 
+/** How far a result may lie from the recorded one. */
+export interface Tolerance {
+  /** Share of the largest golden latent, or of 1 where all are smaller. */
+  latents: number
+  /** Largest difference of a color value, in levels. */
+  levels: number
+  /** Share of color values that may differ at all. */
+  share: number
+}
+
+export const FLOAT32_TOLERANCE: Tolerance = { latents: 5e-5, levels: 1, share: 0.002 }
+
+/** ONNX Runtime and diffusers round half-precision activations at other places. */
+export const FLOAT16_TOLERANCE: Tolerance = { latents: 5e-3, levels: 2, share: 0.1 }
+
+/** The greatest difference of latents as a share of the largest one, or of 1 where all are smaller. */
+export function relativeLatents({ latents, largestLatent }: Deviation): number {
+  return latents / Math.max(1, largestLatent)
+}
+
 /** Compares image `index` of a result with recorded latents [..., n, C, h, w] (the last step counts) and pixels [n, H, W, 3]. */
 export function measureDeviation(image: GeneratedImage, index: number, latents: NpyArray, pixels?: NpyArray): Deviation {
   const golden = lastLatents(latents, index)
