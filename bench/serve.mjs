@@ -169,6 +169,7 @@ else {
     'built-in model, 2 clients': await withServer([], {}, (url) => measureHealth(url, {}, 2)),
     'passed on, 64x64, 16 clients': await passThrough(64, (url) => measureHealth(url, {}, 16)),
     'passed on, 2048x2048 (12.6 MB), 2 clients': await passThrough(2048, (url) => measureHealth(url, {}, 2)),
+    'passed on, 4096x4096 (50 MB), 1 client': await passThrough(4096, (url) => measureHealth(url, {}, 1)),
   })
   const rates = {}
   for (const clients of [1, 16, 64]) {

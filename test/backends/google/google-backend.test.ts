@@ -139,6 +139,16 @@ describe('generateContent', () => {
     expect((await draw()).images).toEqual([{ picture: { kind: 'encoded', bytes: Buffer.from(picture) } }])
   })
 
+  it.each([
+    ['in its field', (data: string) => ({ inlineData: { mimeType: 'image/png', data } })],
+    ['in the text', (data: string) => ({ text: `data:image/png;base64,${data}` })],
+  ])('answers with a large picture %s', async (_, toPart) => {
+    const large = Buffer.concat([picture, Buffer.alloc(1_000_000, 'large picture')])
+    replies = [generated([toPart(toBase64(large))])]
+    const [image] = (await draw()).images
+    expect(image?.picture.kind === 'encoded' && Buffer.compare(image.picture.bytes, large)).toBe(0)
+  })
+
   it('tells tokens and what they cost', async () => {
     const usageMetadata = {
       promptTokenCount: 270,

@@ -144,3 +144,28 @@ describe('a request that left', () => {
     expect(upstream.requests).toHaveLength(1)
   })
 })
+
+describe('a large answer', () => {
+  const picture = Buffer.alloc(1_500_000, 'diffgentor')
+  const text = JSON.stringify({ data: [{ b64_json: picture.toString('base64') }] })
+
+  it('is parsed in a thread, out of which its picture comes as bytes', async () => {
+    reply = { text, headers: { 'content-type': 'application/json' } }
+    const answer = (await (await post(open(upstream.url), upstream.url)).json()) as { data: { b64_json: Uint8Array }[] }
+    const bytes = answer.data[0]!.b64_json
+    expect(bytes).toBeInstanceOf(Uint8Array)
+    expect(Buffer.compare(bytes, picture)).toBe(0)
+  })
+
+  it('keeps its bytes for whoever does not ask for JSON', async () => {
+    reply = { bytes: picture, headers: { 'content-type': 'image/png' } }
+    const exchange = open(upstream.url)
+    await post(exchange, upstream.url)
+    expect(Buffer.compare(exchange.answer!.body, picture)).toBe(0)
+  })
+
+  it('is no JSON when it breaks off', async () => {
+    reply = { text: text.slice(0, -3), headers: { 'content-type': 'application/json' } }
+    await expect((await post(open(upstream.url), upstream.url)).json()).rejects.toThrow(SyntaxError)
+  })
+})

@@ -237,6 +237,20 @@ describe('answers', () => {
     expect((await draw({}, { modelName: 'bagel' })).usage).toBeUndefined()
   })
 
+  it('bring large pictures, in either field and whatever the content type', async () => {
+    const large = Buffer.alloc(1_000_000, 'large picture')
+    const data = [{ b64_json: toBase64(large) }, { url: `data:image/png;base64,${toBase64(large)}` }]
+    replies = [{ text: JSON.stringify({ data }), headers: { 'content-type': 'text/plain' } }]
+    const { images } = await draw({ numImages: 2 })
+    const bytes = images.map(({ picture }) => (picture.kind === 'encoded' ? picture.bytes : new Uint8Array()))
+    expect(bytes.map((one) => Buffer.compare(one, large))).toEqual([0, 0])
+  })
+
+  it('are unreadable when they are large and torn', async () => {
+    replies = [{ text: `{"data":[{"b64_json":"${'A'.repeat(1_200_000)}`, headers: { 'content-type': 'application/json' } }]
+    await expect(draw()).rejects.toMatchObject({ code: 'upstream_rejected' })
+  })
+
   it('are understood without a JSON content type', async () => {
     const json = JSON.stringify({ data: [{ b64_json: toBase64(picture) }] })
     replies = [{ text: json, headers: { 'content-type': 'text/plain' } }]
