@@ -92,7 +92,7 @@ export class DiffusionPipeline implements Pipeline {
       if (!encoder.startsWith('text_encoder')) continue
       const kind = facts.traits.encoders?.[encoder] ?? 'clip'
       if (kind === 'clip') await prompts.load(encoder, { adapters: NO_ADAPTERS, context })
-      if (kind === 'sequence') await sequences.load(encoder, context)
+      if (kind === 'sequence') await sequences.load(encoder, { adapters: NO_ADAPTERS, context })
     }
     const parts = { adapters: NO_ADAPTERS, context }
     await (this.family === 'unidiffuser'

@@ -1,6 +1,7 @@
 import type { CallContext, ImageWarning } from '../../contract/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { loadSequenceTokenizer, type PaddedSequence, type SequenceTokenizer } from '../../tokenizers/index.ts'
+import type { AdapterPlan } from '../adapter-plan.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { ModelFacts } from '../folder/inspect-model.ts'
 import { tokenizerFolder } from '../folder/model-folder.ts'
@@ -25,6 +26,7 @@ export interface SequenceToEncode {
 }
 
 export interface SequenceContext {
+  adapters: AdapterPlan
   context: CallContext
   warn: (warning: ImageWarning) => void
 }
@@ -48,7 +50,7 @@ export class SequenceEncoder {
     this.#cache = new EmbeddingCache(CACHE_BYTES, files)
   }
 
-  async encode(item: SequenceToEncode, { context, warn }: SequenceContext): Promise<EncodedSequence> {
+  async encode(item: SequenceToEncode, { adapters, context, warn }: SequenceContext): Promise<EncodedSequence> {
     const { encoder, text, field } = item
     const fixed = this.#fixedLength(encoder)
     const { maxLength, padded } = fixed === undefined ? item : { maxLength: fixed, padded: true }
@@ -56,19 +58,27 @@ export class SequenceEncoder {
     const { ids, cutText } = tokenizer.encode(text, maxLength)
     if (cutText) warn(cutWarning(field, maxLength, cutText))
     const sequence = tokenizer.pad(ids, padded ? maxLength : ids.length)
-    const make = async () => ({ states: await (await this.load(encoder, context)).encode(sequence), pooled: undefined })
+    const identity = adapters.variants.get(encoder)?.identity ?? ''
+    const make = async () => {
+      const graph = await this.load(encoder, { adapters, context })
+      return { states: await graph.encode(sequence), pooled: undefined }
+    }
     const describe = async () => [await readGraphState(this.#facts.signatures.get(encoder)!), sequence]
-    const { states } = await this.#cache.get([encoder, ...sequence.ids].join(), make, describe)
+    const key = [encoder, identity, ...sequence.ids].join()
+    // What adapters changed is not told by the stored graph.
+    const { states } = await this.#cache.get(key, make, identity === '' ? describe : undefined)
     return { ...sequence, states }
   }
 
   /** Loads an encoder's graph. */
-  async load(encoder: ComponentName, context: CallContext): Promise<SequenceGraph> {
+  async load(encoder: ComponentName, { adapters, context }: Omit<SequenceContext, 'warn'>): Promise<SequenceGraph> {
+    const variant = adapters.variants.get(encoder)
     return await this.#store.get({
       signature: this.#facts.signatures.get(encoder)!,
       name: encoder,
       stage: 'text',
-      wrap: (session) => new SequenceGraph(session),
+      variant,
+      wrap: (session) => new SequenceGraph(session, variant?.feeds),
       context,
     })
   }
