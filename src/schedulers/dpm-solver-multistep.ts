@@ -41,9 +41,10 @@ export const dpmSolverMultistep: SchedulerKind<typeof FIELDS> = {
     return ({ numInferenceSteps: count, timesteps: given, mu }) => {
       checkUnshaped(config, given)
       const shifted = mu === undefined ? config : { ...config, flow_shift: Math.exp(mu) }
-      const spacing = config.use_lu_lambdas
-        ? spaceLuSigmas(table, count, roundsTimesteps)
-        : spaceSolverSigmas(shifted, table, count, roundsTimesteps, () => given ?? spaceSolverTimesteps(config, count, last))
+      const spacing =
+        config.use_lu_lambdas && !config.use_karras_sigmas
+          ? spaceLuSigmas(table, count, roundsTimesteps)
+          : spaceSolverSigmas(shifted, table, count, roundsTimesteps, () => given ?? spaceSolverTimesteps(config, count, last))
       const sigmas = Float32Array.from([...spacing.sigmas, config.final_sigmas_type === 'zero' ? 0 : sigmaTable[0]!])
       const levels = Array.from(sigmas, (sigma) => solverLevel(sigma, config.use_flow_sigmas))
       return {

@@ -141,6 +141,14 @@ describe('the number of steps', () => {
   })
 })
 
+it('lays levels out as Karras does where a configuration asks for those of Lu too, as the reference does', () => {
+  const levels = (config: Record<string, unknown>) =>
+    start(named('DPMSolverMultistepScheduler', { ...SD, ...config }), 1).steps.map(({ sigma }) => sigma)
+  const karras = levels({ use_karras_sigmas: true })
+  expect(levels({ use_karras_sigmas: true, use_lu_lambdas: true })).toEqual(karras)
+  expect(levels({ use_lu_lambdas: true })).not.toEqual(karras)
+})
+
 describe('custom timesteps', () => {
   it('are taken as they are by those that can', () => {
     const timesteps = alignYourSteps('stable-diffusion-xl', 10)
