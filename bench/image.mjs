@@ -1,5 +1,8 @@
 // What a warm image costs beside the time inside ONNX Runtime, with the built-in model: in one process, and through the
 // backend with its child process, PNG included. Usage: node bench/image.mjs [IMAGES]; build first.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodePicture } from '../dist/images/encode-picture.js'
 import { openBackend } from '../dist/index.js'
@@ -42,3 +45,22 @@ for (let seed = 1; seed <= images; seed++) {
 await backend[Symbol.asyncDispose]()
 const wall = median(walls)
 process.stdout.write(`  through the backend, as PNG: ${wall.toFixed(0)} ms, ${(wall / runtimeMs).toFixed(3)}×\n`)
+
+/** Opens every graph that a picture needs; milliseconds. */
+async function timeOpening(options) {
+  const start = performance.now()
+  const opened = await openPipeline({ folder, ...options })
+  await opened.warmUp(context)
+  const ms = performance.now() - start
+  await opened[Symbol.asyncDispose]()
+  return ms
+}
+
+const cacheFolder = mkdtempSync(join(tmpdir(), 'diffgentor-bench-'))
+const without = await timeOpening({})
+const first = await timeOpening({ cacheFolder })
+const second = await timeOpening({ cacheFolder })
+rmSync(cacheFolder, { recursive: true, force: true })
+process.stdout.write(
+  `  opening: ${without.toFixed(0)} ms without the graph cache, ${first.toFixed(0)} ms filling it, ${second.toFixed(0)} ms with it (${(second / without).toFixed(2)}×)\n`,
+)
