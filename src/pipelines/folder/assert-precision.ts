@@ -5,12 +5,13 @@ import { listGraphFiles } from './graph-files.ts'
 
 /** Makes sure that the denoiser chosen for a precision has it; the error names the precisions that are stored. */
 export async function assertPrecision(wanted: StoredPrecision, root: string, chosen: GraphSignature): Promise<void> {
-  const files = (await listGraphFiles(root)).get('unet') ?? []
+  const graphs = await listGraphFiles(root)
+  const files = graphs.get('transformer') ?? graphs.get('unet') ?? []
   // A name that does not tell leaves it to the weights.
   const ofWeights = precisionOfWeights(chosen)
   const ofChosen = files.find(({ path }) => path === chosen.file)?.precision ?? ofWeights
   if (ofChosen === wanted) return
-  const stored = [...new Set(files.map(({ precision }) => precision ?? ofWeights))].join(', ')
+  const stored = [...new Set([...files.map(({ precision }) => precision ?? ofWeights), ofChosen])].join(', ')
   throw new DiffgentorError(
     'invalid_configuration',
     `The model is stored in ${stored}, not in ${wanted}; leave --torch_dtype out or name what is stored.`,
