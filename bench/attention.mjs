@@ -1,6 +1,7 @@
 // One evaluation of a UNet as exported and with its attention rewritten to the fused operator: time and peak memory, each in a
 // process of its own. Usage: node bench/attention.mjs MODEL_FOLDER [LATENT_SIDE]; build first. LATENT_SIDE 64 is 512×512.
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OnnxModel } from '../dist/onnx-proto/onnx-model.js'
 import { encodePatched } from '../dist/onnx-proto/patched-proto.js'
@@ -24,7 +25,7 @@ async function openFused(file) {
 async function measure(form, folder, side) {
   const file = join(folder, 'unet', 'model.onnx')
   const session = form === 'fused' ? await openFused(file) : await OnnxSession.open(file)
-  const width = session.inputs.get('encoder_hidden_states').dims[2]
+  const { cross_attention_dim: width } = JSON.parse(readFileSync(join(folder, 'unet', 'config.json'), 'utf8'))
   const feeds = {
     sample: madeUp([1, 4, side, side], 12.9898),
     timestep: { data: [500], shape: [] },
