@@ -86,9 +86,6 @@ const SUFFIXES: Readonly<Record<string, Pick<ResolvedSchedulerName, 'overrides' 
   align_your_steps: { overrides: {}, alignsSteps: true },
 }
 
-/** Suffix words as users may write them, for the documentation. */
-export const SCHEDULER_SUFFIXES: readonly string[] = Object.keys(SUFFIXES)
-
 function normalize(name: string): string {
   return name
     .toLowerCase()

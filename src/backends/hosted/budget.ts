@@ -85,11 +85,6 @@ export class Budget {
   }
 }
 
-/** Opens a budget. */
-export function createBudget(options: BudgetOptions): Budget {
-  return new Budget(options)
-}
-
 /** The error for a budget that nothing can be counted against. */
 export function unknownPrice(what: string): DiffgentorError {
   return new DiffgentorError(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createBudget } from '../../../src/backends/hosted/budget.ts'
+import { Budget } from '../../../src/backends/hosted/budget.ts'
 import { estimateRun, openBudget } from '../../../src/backends/hosted/estimate-run.ts'
 import { BATCH_SETTINGS, withDefaults } from '../../../src/config/settings.ts'
 import type { ImageRequest } from '../../../src/contract/index.ts'
@@ -20,7 +20,7 @@ describe('a budget', () => {
         }),
         fc.double({ min: 0.1, max: 1, noNaN: true }),
         async (jobs, limit) => {
-          const budget = createBudget({ price: 0.04, budget: limit })
+          const budget = new Budget({ price: 0.04, budget: limit })
           const queue = [...jobs]
           let billed = 0
           const work = async () => {
@@ -45,7 +45,7 @@ describe('a budget', () => {
   })
 
   it('refuses the request that could pass it while others are in flight, and allows it once they turn out cheaper', () => {
-    const budget = createBudget({ price: () => 0.5, budget: 1 })
+    const budget = new Budget({ price: () => 0.5, budget: 1 })
     const first = budget.reserve(request)
     budget.reserve(request)
     expect(() => budget.reserve(request)).toThrow(expect.objectContaining({ code: 'budget_exhausted' }))
@@ -54,14 +54,14 @@ describe('a budget', () => {
   })
 
   it('adds thousands of prices up exactly', () => {
-    const budget = createBudget({ price: 0.1, budget: 1000 })
+    const budget = new Budget({ price: 0.1, budget: 1000 })
     for (let count = 0; count < 10_000; count++) budget.reserve(request).settle({})
     expect(budget.spentUsd).toBe(1000)
     expect(() => budget.reserve(request)).toThrow(expect.objectContaining({ code: 'budget_exhausted' }))
   })
 
   it('counts an unanswered request as spent, and a refused one as free', () => {
-    const budget = createBudget({ price: 0.25, budget: 1 })
+    const budget = new Budget({ price: 0.25, budget: 1 })
     const ambiguous = new DiffgentorError('upstream_ambiguous', 'No answer came.')
     expect(budget.reserve(request).settle({ error: ambiguous })).toBe(0.25)
     expect(budget.reserve(request).settle({ error: new DiffgentorError('upstream_rate_limit', 'Slow.') })).toBeUndefined()
@@ -70,7 +70,7 @@ describe('a budget', () => {
   })
 
   it('counts what earlier runs spent', () => {
-    const budget = createBudget({ price: 0.5, budget: 2, spentSoFar: 0.5 })
+    const budget = new Budget({ price: 0.5, budget: 2, spentSoFar: 0.5 })
     budget.begin(0.5)
     expect(budget.spentUsd).toBe(1)
     budget.reserve(request)
@@ -79,7 +79,7 @@ describe('a budget', () => {
   })
 
   it('takes the price of the user over what the provider reports', () => {
-    const budget = createBudget({ price: 0.1 })
+    const budget = new Budget({ price: 0.1 })
     expect(budget.reserve(request).settle({ usage: { costUsd: 9 } })).toBe(0.1)
   })
 
