@@ -10,5 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // A poll ends when its claim is true; the limit only bounds a failure, and must hold on a busy machine.
+    expect: { poll: { timeout: 30_000 } },
   },
 })
