@@ -47,8 +47,12 @@ const TRAITS = {
   upstream_rate_limit: { ...transient, httpStatus: 429 },
   upstream_quota: { ...fatal, httpStatus: 429 },
   upstream_authentication: fatal,
+  /** The provider does not know the model, or the address is not that of its API. */
+  upstream_model_not_found: fatal,
   /** The provider rejected the request as malformed. */
-  upstream_rejected: { ...row, httpStatus: 502 },
+  upstream_rejected: row,
+  /** A fault of the provider that it calls lasting, or an answer that is none of its API. */
+  upstream_failed: { ...row, httpStatus: 502 },
   upstream_unavailable: transient,
   /** Nothing reached the provider: safe to send again. */
   upstream_unreachable: transient,

@@ -16,6 +16,7 @@ import { decodePicture, readPictureHeader } from '../images/decode-picture.ts'
 import { encodePicture, type OutputFormat } from '../images/encode-picture.ts'
 import { buildRecipe, type Recipe } from '../images/recipe.ts'
 import type { ServedModel } from './model-pool.ts'
+import { RepeatingBackend } from './repeating-backend.ts'
 import type { SourceFacts } from './requests/edit-source.ts'
 import type { Ticket } from './run-queue.ts'
 import type { Services } from './services.ts'
@@ -90,7 +91,10 @@ export function startDrawing(services: Services, order: DrawOrder, context: Draw
     signal: deadline.signal,
     run: async (signal) => {
       const startedAt = performance.now()
-      const result = await services.models.use(model, (backend) => runRequest(backend, request, { ...context, signal }))
+      const result = await services.models.use(model, async (backend) => {
+        const asked = backend.capabilities.paid ? new RepeatingBackend(backend, services.settings) : backend
+        return await runRequest(asked, request, { ...context, signal })
+      })
       const seconds = (performance.now() - startedAt) / 1000
       services.metrics.countDrawing(model.id, request.edit ? 'edit' : 'generate', result.images.length, seconds)
       return result

@@ -43,7 +43,7 @@ describe('hosted models behind the server', () => {
   })
 
   it.each<[string, Reply, number, string, string | null]>([
-    ['only a text', answered([{ text: 'I would rather not.' }]), 502, 'empty_answer', 'false'],
+    ['only a text', answered([{ text: 'I would rather not.' }]), 502, 'no_image_returned', 'false'],
     ['a refused prompt', { json: { promptFeedback: { blockReason: 'SAFETY' } } }, 400, 'moderation_blocked', null],
     ['a refused picture', answered([], { finishReason: 'IMAGE_SAFETY' }), 400, 'moderation_blocked', null],
     [
@@ -60,6 +60,9 @@ describe('hosted models behind the server', () => {
       'upstream_auth_error',
       'false',
     ],
+    ['a bad field', refused(400, 'INVALID_ARGUMENT'), 400, 'invalid_value', null],
+    ['an unknown model', refused(404, 'NOT_FOUND'), 502, 'upstream_model_not_found', 'false'],
+    ['an overload', refused(503, 'UNAVAILABLE'), 502, 'upstream_unavailable', null],
   ])('case 62: tells %s of Gemini in the words of the OpenAI API', async (_, reply, status, code, shouldRetry) => {
     const { server } = await startOver('google_genai', [reply])
     const response = await generate(server, { prompt: 'x' })
@@ -95,6 +98,24 @@ describe('hosted models behind the server', () => {
     expect((await post(server, '/v1/images/edits', { prompt: 'x', images, mask: images[0] })).status).toBe(200)
     const form = await upstream.requests[0]!.form()
     expect([...form.keys()]).toEqual(expect.arrayContaining(['prompt', 'mask']))
+  })
+
+  it('asks again after breakdowns, as often as it is told', async () => {
+    const png = await makePng(8, 8)
+    const overload = errorReply(503, {})
+    const patient = { apiMaxRetries: 2, retryDelay: 0 }
+    const recovered = await startOver('openai', [overload, overload, picturesReply(png.toString('base64'))], patient)
+    expect((await generate(recovered.server, { prompt: 'x' })).status).toBe(200)
+    const broken = await startOver('openai', [overload], patient)
+    expect((await generate(broken.server, { prompt: 'x' })).status).toBe(502)
+    expect([recovered.upstream.requests.length, broken.upstream.requests.length]).toEqual([3, 3])
+  })
+
+  it('leaves limits to its callers', async () => {
+    const { server, upstream } = await startOver('openai', [errorReply(429, {}, { 'retry-after': '3' })], { apiMaxRetries: 2 })
+    const response = await generate(server, { prompt: 'x' })
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '3'])
+    expect(upstream.requests).toHaveLength(1)
   })
 
   it('tells a quota that is used up, and not to try again', async () => {

@@ -4,7 +4,10 @@ import { generate, readJson, startTestServer } from './test-server.ts'
 describe('failures of hosted models', () => {
   it.each([
     ['content_policy', 400, 'moderation_blocked', null],
-    ['empty_answer', 502, 'empty_answer', 'false'],
+    ['empty_answer', 502, 'no_image_returned', 'false'],
+    ['upstream_rejected', 400, 'invalid_value', null],
+    ['upstream_model_not_found', 502, 'upstream_model_not_found', 'false'],
+    ['upstream_failed', 502, 'upstream_failed', 'false'],
     ['upstream_authentication', 502, 'upstream_auth_error', 'false'],
     ['upstream_rate_limit', 429, 'rate_limit_exceeded', null],
     ['upstream_quota', 429, 'insufficient_quota', 'false'],

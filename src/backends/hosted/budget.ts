@@ -94,9 +94,9 @@ export function unknownPrice(what: string): DiffgentorError {
   )
 }
 
-/** A refusal or a request that never left costs nothing; an unanswered or an empty one may. */
+/** A refusal or a request that never left costs nothing; an unanswered, an empty or an unreadable one may. */
 function mayBeBilled({ code }: DiffgentorError): boolean {
-  return code === 'upstream_ambiguous' || code === 'empty_answer'
+  return code === 'upstream_ambiguous' || code === 'empty_answer' || code === 'upstream_failed'
 }
 
 function toUnits(usd: number): number {

@@ -77,7 +77,7 @@ export class HostedCalls implements AsyncDisposable {
 /** A 2xx answer that is not what the provider's API says it is: most often some other server stands at the address. */
 export function unreadableAnswer({ name }: Endpoint): DiffgentorError {
   return new DiffgentorError(
-    'upstream_rejected',
+    'upstream_failed',
     `${name} answered with something other than the expected JSON; check the base URL.`,
   )
 }

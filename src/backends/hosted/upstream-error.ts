@@ -25,10 +25,11 @@ export function toUpstreamError(endpoint: Endpoint, answer: Answer, complaint: C
 function codeOfStatus({ status, headers }: Answer): ErrorCode {
   if (status === 401 || status === 403) return 'upstream_authentication'
   if (status === 402) return 'upstream_quota'
-  if (status === 404) return 'model_not_found'
+  if (status === 404) return 'upstream_model_not_found'
   if (status === 429) return 'upstream_rate_limit'
   const mayPass = status >= 500 || status === 408 || status === 409 || status === 425
-  return mayPass && headers.get('x-should-retry') !== 'false' ? 'upstream_unavailable' : 'upstream_rejected'
+  if (mayPass && headers.get('x-should-retry') !== 'false') return 'upstream_unavailable'
+  return status >= 400 && status < 500 ? 'upstream_rejected' : 'upstream_failed'
 }
 
 function describe(code: ErrorCode): string {
@@ -41,10 +42,12 @@ function describe(code: ErrorCode): string {
       return 'asks for fewer requests'
     case 'upstream_unavailable':
       return 'cannot answer now'
-    case 'model_not_found':
+    case 'upstream_model_not_found':
       return 'does not know the model or the path'
     case 'content_policy':
       return 'refused the content'
+    case 'upstream_failed':
+      return 'failed'
     default:
       return 'rejected the request'
   }
@@ -52,6 +55,6 @@ function describe(code: ErrorCode): string {
 
 function advise(code: ErrorCode): string {
   if (code === 'upstream_authentication') return '; check the key and what it may use'
-  if (code === 'model_not_found') return '; check --model_name and the base URL'
+  if (code === 'upstream_model_not_found') return '; check --model_name and the base URL'
   return ''
 }

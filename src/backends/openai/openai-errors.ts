@@ -11,7 +11,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   moderation_blocked: 'content_policy',
   content_policy_violation: 'content_policy',
   invalid_api_key: 'upstream_authentication',
-  model_not_found: 'model_not_found',
+  model_not_found: 'upstream_model_not_found',
 }
 
 /** Reads the error out of an answer of OpenAI or of a server that speaks its API. */

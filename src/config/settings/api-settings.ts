@@ -15,7 +15,7 @@ export const apiSettings = {
     ...api,
     min: 0,
     max: 100,
-    describe: 'Repeats of a failed request, in place of --max_retries; default 5, 0 means none',
+    describe: 'Repeats of a failed request, in place of --max_retries; default 5, of the server 2; 0 means none',
   }),
   retry_delay: number({
     ...api,

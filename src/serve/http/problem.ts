@@ -42,6 +42,8 @@ const WIRE: Partial<Record<ErrorCode, WireTraits>> = {
   upstream_rate_limit: rateLimit,
   upstream_quota: { type: 'insufficient_quota', code: 'insufficient_quota' },
   upstream_authentication: { code: 'upstream_auth_error' },
+  upstream_rejected: value,
+  empty_answer: { code: 'no_image_returned' },
   missing_api_key: { code: 'invalid_api_key' },
   queue_full: { type: 'rate_limit_error' },
   internal: { code: null },

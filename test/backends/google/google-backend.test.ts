@@ -201,7 +201,7 @@ const FAULTS: [what: string, reply: Reply, code: string, retryAfterMs?: number][
   ['an invalid key', failed(400, 'INVALID_ARGUMENT', [reason('API_KEY_INVALID')]), 'upstream_authentication'],
   ['a missing key', failed(401, 'UNAUTHENTICATED'), 'upstream_authentication'],
   ['a forbidden key', failed(403, 'PERMISSION_DENIED', [reason('SERVICE_DISABLED')]), 'upstream_authentication'],
-  ['an unknown model', failed(404, 'NOT_FOUND'), 'model_not_found'],
+  ['an unknown model', failed(404, 'NOT_FOUND'), 'upstream_model_not_found'],
   [
     'a rate limit',
     failed(429, 'RESOURCE_EXHAUSTED', [quota('GenerateRequestsPerMinute'), retryIn('3.5s')]),
@@ -219,7 +219,7 @@ const FAULTS: [what: string, reply: Reply, code: string, retryAfterMs?: number][
   ['an overload', failed(503, 'UNAVAILABLE'), 'upstream_unavailable'],
   ['a deadline', failed(504, 'DEADLINE_EXCEEDED'), 'upstream_unavailable'],
   ['a gateway’s page', { status: 502, text: '<html>Bad Gateway</html>' }, 'upstream_unavailable'],
-  ['a page in place of an answer', { text: '<html>Welcome</html>' }, 'upstream_rejected'],
+  ['a page in place of an answer', { text: '<html>Welcome</html>' }, 'upstream_failed'],
   ['a broken connection', 'reset', 'upstream_ambiguous'],
   ['a torn answer', 'tear', 'upstream_ambiguous'],
 ]

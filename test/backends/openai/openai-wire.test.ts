@@ -248,7 +248,7 @@ describe('answers', () => {
 
   it('are unreadable when they are large and torn', async () => {
     replies = [{ text: `{"data":[{"b64_json":"${'A'.repeat(1_200_000)}`, headers: { 'content-type': 'application/json' } }]
-    await expect(draw()).rejects.toMatchObject({ code: 'upstream_rejected' })
+    await expect(draw()).rejects.toMatchObject({ code: 'upstream_failed' })
   })
 
   it('are understood without a JSON content type', async () => {
