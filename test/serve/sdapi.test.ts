@@ -59,22 +59,41 @@ describe('Stable Diffusion API: drawing', () => {
     expect([...grid.subarray(-3)]).toEqual([0, 0, 0])
   })
 
-  it('compares two prompts from the same seeds in one picture with labels', async () => {
+  it('compares two prompts from the same seeds in one picture, each under its own words', async () => {
     const server = await startTestServer()
-    const response = await send(server, '/post_config?prompt=one&prompt_b=two&count_returned=2&width=48&height=40&seed=-1')
+    const compare = async (promptB: string) => {
+      const query = new URLSearchParams({
+        prompt: '[flat] one',
+        prompt_b: promptB,
+        count_returned: '2',
+        width: '160',
+        height: '40',
+      })
+      const response = await send(server, `/post_config?${query}&seed=-1`)
+      const { data, info } = await sharp(await response.arrayBuffer())
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+      const isBlack = (row: number) =>
+        data.subarray(row * info.width * 3, (row + 1) * info.width * 3).every((value) => value === 0)
+      const lit = (from: number, to: number) => {
+        const rows = data.subarray(from * info.width * 3, to * info.width * 3)
+        return rows.filter((value) => value > 127).length
+      }
+      return { response, info, isBlack, lit }
+    }
+    const { response, info, isBlack, lit } = await compare('[flat] <two> & three')
     const seeds = response.headers.get('x-seed')!.split(',')
     expect(seeds.slice(0, 2)).toEqual(seeds.slice(2))
-    expect(server.backend.requests.map((request) => request.prompt)).toEqual(['one', 'two'])
-    const { data, info } = await sharp(await response.arrayBuffer())
-      .raw()
-      .toBuffer({ resolveWithObject: true })
-    expect([info.width, info.height]).toEqual([32 + 96, 80])
-    const whiteAt = (top: number) => {
-      const places = Array.from({ length: 40 * 32 }, (_, at) => ((top + Math.floor(at / 32)) * info.width + (at % 32)) * 3)
-      return places.map((place) => data[place] === 255)
-    }
-    expect(whiteAt(0).some(Boolean)).toBe(true)
-    expect(whiteAt(0)).not.toEqual(whiteAt(40))
+    expect(server.backend.requests.map((request) => request.prompt)).toEqual(['[flat] one', '[flat] <two> & three'])
+    expect(info.width).toBe(320)
+    const label = (info.height - 80) / 2
+    expect(label).toBeGreaterThan(12)
+    expect(isBlack(0)).toBe(true)
+    expect(lit(0, Math.floor(label) - 2)).toBeGreaterThan(20)
+    expect(isBlack(info.height - 1)).toBe(false)
+    const long = await compare('a very long prompt '.repeat(400))
+    expect(long.info.height).toBeGreaterThan(info.height)
+    expect(long.info.height).toBeLessThan(info.height + 80)
   })
 
   it('case 56: edits the picture that a form holds', async () => {

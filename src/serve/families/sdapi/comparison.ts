@@ -1,39 +1,40 @@
 import type { RawPicture } from '../../../contract/index.ts'
 import { pastePicture } from '../../../images/crop-picture.ts'
+import { drawLabel } from '../../../images/label-picture.ts'
 
-/** Rows of five pixels each; `#` is white. */
-const LETTERS = {
-  A: ['.###.', '#...#', '#...#', '#####', '#...#', '#...#', '#...#'],
-  B: ['####.', '#...#', '#...#', '####.', '#...#', '#...#', '####.'],
-} as const
-
-/** Side of a letter's pixel, and the space around a letter, in pixels. */
-const DOT = 4
-const MARGIN = 6
-
-const BAND = 5 * DOT + 2 * MARGIN
-
-/** Two grids one above the other, each with its letter at its left. The grids are RGB. */
-export function compareGrids(first: RawPicture, second: RawPicture): RawPicture {
-  const width = BAND + Math.max(first.width, second.width)
-  const height = first.height + second.height
-  const sheet: RawPicture = { kind: 'raw', channels: 3, width, height, pixels: new Uint8Array(width * height * 3) }
-  pastePicture(sheet, first, { left: BAND, top: 0 })
-  pastePicture(sheet, second, { left: BAND, top: first.height })
-  pastePicture(sheet, drawLetter('A'), { left: MARGIN, top: MARGIN })
-  pastePicture(sheet, drawLetter('B'), { left: MARGIN, top: first.height + MARGIN })
-  return sheet
+/** One side of a comparison: what was asked for, and the RGB picture that it came to. */
+export interface Compared {
+  prompt: string
+  grid: RawPicture
 }
 
-function drawLetter(letter: keyof typeof LETTERS): RawPicture {
-  const rows = LETTERS[letter]
-  const width = 5 * DOT
-  const height = rows.length * DOT
-  const pixels = new Uint8Array(width * height * 3)
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (rows[Math.floor(y / DOT)]![Math.floor(x / DOT)] === '#') pixels.fill(255, (y * width + x) * 3, (y * width + x + 1) * 3)
-    }
+/** A sheet is at least so wide, that prompts can be read above small pictures. */
+const LEAST_WIDTH = 240
+
+/** Letters of a label, in pixels: a share of the width, within bounds. */
+const TEXT_SHARE = 1 / 40
+const TEXT_SIZES = { least: 12, most: 40 } as const
+
+const MAX_LINES = 3
+
+/** Two grids one above the other, each under its letter and its prompt. */
+export async function compareGrids(first: Compared, second: Compared): Promise<RawPicture> {
+  const width = Math.max(LEAST_WIDTH, first.grid.width, second.grid.width)
+  const textSize = Math.round(Math.min(TEXT_SIZES.most, Math.max(TEXT_SIZES.least, width * TEXT_SHARE)))
+  const margin = Math.round(textSize / 2)
+  const layout = { width: width - 2 * margin, textSize, maxLines: MAX_LINES }
+  const parts = [
+    { label: await drawLabel(`A: ${first.prompt}`, layout), grid: first.grid },
+    { label: await drawLabel(`B: ${second.prompt}`, layout), grid: second.grid },
+  ]
+  const height = parts.reduce((sum, { label, grid }) => sum + label.height + 2 * margin + grid.height, 0)
+  const sheet: RawPicture = { kind: 'raw', channels: 3, width, height, pixels: new Uint8Array(width * height * 3) }
+  let top = 0
+  for (const { label, grid } of parts) {
+    pastePicture(sheet, label, { left: margin, top: top + margin })
+    top += label.height + 2 * margin
+    pastePicture(sheet, grid, { left: 0, top })
+    top += grid.height
   }
-  return { kind: 'raw', channels: 3, width, height, pixels }
+  return sheet
 }

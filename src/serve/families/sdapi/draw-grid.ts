@@ -18,5 +18,5 @@ export async function drawGrid(
   const first = await draw({ ...order, seed })
   // The request was accepted with its first half.
   const second = await draw({ ...order, seed, request: { ...order.request, prompt: promptB }, skipsLimit: true })
-  return await answerComparison(first, second)
+  return await answerComparison({ prompt: order.request.prompt, drawing: first }, { prompt: promptB, drawing: second })
 }

@@ -20,7 +20,7 @@ const MAX_PICTURES = 64
 /** Parameters of a drawing, which stand in the query. */
 export const PROMPT_QUERY = z.object({
   prompt: wireText.describe('What to draw; default: a sample'),
-  prompt_b: wireText.describe('A second prompt: its pictures stand below, from the same seeds, labeled A and B'),
+  prompt_b: wireText.describe('A second prompt: its pictures stand below, from the same seeds; both are labeled'),
   torch_dtype: wireWord(['float16', 'float32', 'float64', 'bfloat16']).describe(
     'Taken and ignored: weights are used as they are stored',
   ),

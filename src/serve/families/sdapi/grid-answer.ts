@@ -1,5 +1,7 @@
 import type { RawPicture } from '../../../contract/index.ts'
+import { takeTurns } from '../../../event-loop/take-turns.ts'
 import { toRgb } from '../../../images/convert-channels.ts'
+import { convertInBands } from '../../../images/convert-in-bands.ts'
 import { pastePicture } from '../../../images/crop-picture.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
@@ -18,9 +20,19 @@ export async function answerGrid(drawing: Drawing): Promise<Response> {
   return answerPng(bytes, drawing)
 }
 
-/** One PNG: the grids of two prompts, one above the other. */
-export async function answerComparison(first: Drawing, second: Drawing): Promise<Response> {
-  const sheet = compareGrids(await joinGrid(first), await joinGrid(second))
+/** What was drawn for one prompt. */
+export interface PromptDrawing {
+  prompt: string
+  drawing: Drawing
+}
+
+/** One PNG: the grids of two prompts, one above the other, each under its prompt. */
+export async function answerComparison(a: PromptDrawing, b: PromptDrawing): Promise<Response> {
+  const [first, second] = [a.drawing, b.drawing]
+  const sheet = await compareGrids(
+    { prompt: a.prompt, grid: await joinGrid(first) },
+    { prompt: b.prompt, grid: await joinGrid(second) },
+  )
   const known = new Set(first.warnings.map(({ detail }) => detail))
   const warnings = [...first.warnings, ...second.warnings.filter(({ detail }) => !known.has(detail))]
   const images = [...first.images, ...second.images]
@@ -35,14 +47,18 @@ function answerPng(bytes: Uint8Array, drawing: Drawing): Response {
 
 /** Cells are as large as the first picture and filled row by row, without gaps; what is left over is black. */
 async function joinGrid({ images }: Drawing): Promise<RawPicture> {
-  const pictures = await Promise.all(images.map(async ({ bytes }) => toRgb((await decodePicture(bytes)).picture)))
+  const pictures = await Promise.all(images.map(readRgb))
   const { width, height } = pictures[0]!
   const rows = Math.ceil(pictures.length / COLUMNS)
   const columns = Math.ceil(pictures.length / rows)
   const size = { width: columns * width, height: rows * height }
   const grid: RawPicture = { kind: 'raw', channels: 3, ...size, pixels: new Uint8Array(size.width * size.height * 3) }
-  pictures.forEach((picture, place) => {
-    pastePicture(grid, picture, { left: (place % columns) * width, top: Math.floor(place / columns) * height })
+  await takeTurns(pictures.length, 1, (place) => {
+    pastePicture(grid, pictures[place]!, { left: (place % columns) * width, top: Math.floor(place / columns) * height })
   })
   return grid
+}
+
+async function readRgb({ bytes }: Drawing['images'][number]): Promise<RawPicture> {
+  return await convertInBands((await decodePicture(bytes)).picture, 3, toRgb)
 }
