@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ByteRange } from './http/byte-range.ts'
 
 /** Bytes kept at most; the oldest pictures go first. */
 const MAX_BYTES = 4e9
+
+/** Bytes read at once. */
+const PIECE = 256 * 1024
 
 /** Pictures of one answer, to be fetched by address. */
 interface StoredAnswer {
@@ -16,6 +20,13 @@ interface StoredAnswer {
 export interface StoredPicture {
   bytes: Uint8Array
   type: string
+}
+
+/** What is known of a picture without reading it. */
+export interface StoredFacts {
+  type: string
+  /** Bytes. */
+  size: number
 }
 
 /** Keeps pictures on disk for `url` answers until their time is over. Ids cannot be guessed, so that an address is as good as a key. */
@@ -51,6 +62,23 @@ export class ImageStore {
   /** How many pictures an id has; undefined for an unknown or expired one. */
   count(id: string): number | undefined {
     return this.#find(id)?.sizes.length
+  }
+
+  /** What is known of one picture; undefined when there is none. */
+  look(id: string, variant: number): StoredFacts | undefined {
+    const answer = this.#find(id)
+    const size = answer?.sizes[variant]
+    return answer && size !== undefined ? { type: answer.type, size } : undefined
+  }
+
+  /** A part of a picture, piece by piece; it can be read to its end even where the picture is forgotten meanwhile. */
+  async *readPart(id: string, variant: number, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {
+    await using file = await open(this.#path(id, variant))
+    for (let at = start; at <= end; at += PIECE) {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE, end - at + 1))
+      const { bytesRead } = await file.read(piece, 0, piece.length, at)
+      yield piece.subarray(0, bytesRead)
+    }
   }
 
   /** One picture of an answer; undefined when there is none. */

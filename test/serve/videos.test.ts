@@ -130,6 +130,18 @@ describe('videos', () => {
     expect(films[2]).not.toBe(films[0])
   })
 
+  it('can be fetched in parts, as players do when they seek', async () => {
+    const server = await startTestServer()
+    const { id } = await order(server, { prompt: 'x', ...SHORT })
+    await settle(server, id)
+    const path = `/v1/videos/${id}/content`
+    const whole = Buffer.from(await (await get(server, path)).arrayBuffer())
+    const part = await get(server, path, { range: 'bytes=8-15' })
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 8-15/${whole.length}`])
+    expect(Buffer.from(await part.arrayBuffer()).equals(whole.subarray(8, 16))).toBe(true)
+    expect((await get(server, path, { range: `bytes=${whole.length}-` })).status).toBe(416)
+  })
+
   it('come with their first frame and a sheet of frames', async () => {
     const server = await startTestServer()
     const { id } = await order(server, { prompt: 'x', ...SHORT })
