@@ -18,15 +18,29 @@ export function parseHubId(name: string): HubId | undefined {
   return match[2] === undefined ? { repository: match[1] } : { repository: match[1], revision: match[2] }
 }
 
+/** The home of the Python library: its cache and its token. */
+export function hubHome(settings: ModelSettings): string {
+  return settings.hfHome ?? join(sharedCacheFolder(), 'huggingface')
+}
+
 /** The folder that holds downloads of the hub, shared with the Python library. */
 export function hubCacheFolder(settings: ModelSettings): string {
-  if (settings.hfHubCache) return settings.hfHubCache
-  return join(settings.hfHome ?? join(sharedCacheFolder(), 'huggingface'), 'hub')
+  return settings.hfHubCache || join(hubHome(settings), 'hub')
+}
+
+/** The folder of one repository in the cache: `blobs`, `refs` and `snapshots` lie in it. */
+export function repositoryFolder(repository: string, settings: ModelSettings): string {
+  return join(hubCacheFolder(settings), repositoryFolderName(repository))
+}
+
+/** `org/name` as the cache writes it. */
+export function repositoryFolderName(repository: string): string {
+  return `models--${repository.replace('/', '--')}`
 }
 
 /** The snapshot folder of a downloaded model; undefined when it is not in the cache. Nothing is downloaded. */
 export async function findInHubCache({ repository, revision }: HubId, settings: ModelSettings): Promise<string | undefined> {
-  const folder = join(hubCacheFolder(settings), `models--${repository.replace('/', '--')}`)
+  const folder = repositoryFolder(repository, settings)
   const snapshots = await readdir(join(folder, 'snapshots')).catch((): string[] => [])
   const commit = await readReference(folder, revision ?? 'main')
   const wanted = commit ?? revision ?? (snapshots.length === 1 ? snapshots[0] : undefined)

@@ -106,4 +106,22 @@ export const hubSettings = {
   models_dir: text({ ...hub, describe: 'Folder searched for models by name' }),
   hf_home: text({ ...hub, variables: ['HF_HOME'], describe: 'Home of the hub cache' }),
   hf_hub_cache: text({ ...hub, variables: ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE'], describe: 'The hub cache itself' }),
+  hf_endpoint: text({
+    ...hub,
+    variables: ['HF_ENDPOINT'],
+    default: 'https://huggingface.co',
+    describe: 'Address of the hub or of a mirror',
+  }),
+  hf_token: text({
+    ...hub,
+    variables: ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'],
+    secret: true,
+    describe: 'Token for gated and private repositories; default: what "hf auth login" stored',
+  }),
+  hf_hub_offline: flag({
+    ...hub,
+    variables: ['HF_HUB_OFFLINE'],
+    default: false,
+    describe: 'Use what is in the hub cache and download nothing',
+  }),
 }
