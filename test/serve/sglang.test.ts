@@ -104,7 +104,11 @@ describe('SGLang’s LoRA routes', () => {
     const server = await startTestServer({ settings: { loraDir } })
     const refused = await setLora(server, body)
     expect(refused.status).toBe(status)
-    const { detail } = await readJson(refused)
+    const { detail, error } = await readJson(refused)
+    if (!('lora_nickname' in body)) {
+      expect(error).toMatchObject({ code: 'missing_required_parameter', param: 'lora_nickname' })
+      expect(detail).toEqual([{ loc: ['body', 'lora_nickname'], msg: 'Field required', type: 'missing' }])
+    }
     if (status !== 422) expect(detail).toMatch(/^Failed to set LoRA adapter: /)
     if (status === 500) expect(refused.headers.get('x-should-retry')).toBe('false')
     expect((await readJson(await get(server, '/v1/list_loras'))).loaded_adapters).toEqual([])

@@ -178,6 +178,19 @@ describe('videos', () => {
     expect([missing.status, (await readJson(missing)).error.param]).toEqual([422, 'prompt'])
   })
 
+  it('are ordered and edited by JSON that curl calls a form, and by a form without files', async () => {
+    const server = await startTestServer()
+    const send = async (path: string, body: string): Promise<Json> => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      return await readJson(await fetch(server.url + path, { method: 'POST', headers, body }))
+    }
+    const { id, ...video } = await send('/v1/videos', ' {"prompt": "x", "seconds": 1, "size": "32x16"}')
+    expect(video).toMatchObject({ prompt: 'x', seconds: '1', size: '32x16' })
+    expect(await send('/v1/videos', 'prompt=a+b&seconds=1&size=16x16')).toMatchObject({ prompt: 'a b', size: '16x16' })
+    expect(await send('/v1/videos/edits', JSON.stringify({ prompt: 'y', video: { id } }))).toMatchObject({ prompt: 'y' })
+    expect(await send('/v1/videos', '{"prompt": ')).toMatchObject({ detail: 'The body is not valid JSON.' })
+  })
+
   it('wait in the server’s queue like everything else', async () => {
     const server = await startTestServer({ settings: { maxQueue: 1 } })
     const { release } = server.backend.hold()

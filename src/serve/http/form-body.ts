@@ -3,8 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import { Busboy } from '@fastify/busboy'
 import { DiffgentorError } from '../../errors.ts'
 import { joinPieces } from '../../event-loop/join-pieces.ts'
-import type { RawFields } from './json-body.ts'
-import { type BodyLimits, readPieces, tooLarge } from './request-body.ts'
+import { parseJsonFields, type RawFields } from './json-body.ts'
+import { type BodyLimits, readBytes, readPieces, tooLarge } from './request-body.ts'
 import type { ServerContext } from './server-env.ts'
 
 /** A file of a form. Its content alone tells what it is. */
@@ -31,6 +31,26 @@ export function isForm(c: ServerContext): boolean {
 
 /** Reads a form as it arrives. Bracket keys nest (`lora[name]`), `name[]` repeats, empty texts count as absent. */
 export async function readForm(c: ServerContext, limits: BodyLimits): Promise<FormBody> {
+  if (isMultipart(c)) return await parseForm(c, limits, readPieces(c, limits.maxBody))
+  const bytes = await readBytes(c, limits.maxBody)
+  // curl calls every body a form that is not called otherwise.
+  if (looksLikeJson(bytes)) return { fields: await parseJsonFields(c, bytes), files: [] }
+  return await parseForm(c, limits, [bytes])
+}
+
+function isMultipart(c: ServerContext): boolean {
+  return /^\s*multipart/i.test(c.req.header('content-type') ?? '')
+}
+
+function looksLikeJson(bytes: Uint8Array): boolean {
+  return /^\s*\{/.test(Buffer.from(bytes.subarray(0, 100)).toString('latin1'))
+}
+
+async function parseForm(
+  c: ServerContext,
+  limits: BodyLimits,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<FormBody> {
   const form: FormBody = { fields: {}, files: [] }
   const uploads: { field: string; filename: string; pieces: Buffer[] }[] = []
   const parser = openParser(c, limits)
@@ -53,7 +73,7 @@ export async function readForm(c: ServerContext, limits: BodyLimits): Promise<Fo
   parser.on('filesLimit', () => fail(new DiffgentorError('invalid_request', `A form may hold at most ${MAX_FILES} files.`)))
   parser.on('fieldsLimit', () => fail(new DiffgentorError('invalid_request', `A form may hold at most ${MAX_FIELDS} fields.`)))
   try {
-    await pipeline(Readable.from(readPieces(c, limits.maxBody), { objectMode: true }), parser)
+    await pipeline(Readable.from(body, { objectMode: true }), parser)
   } catch (thrown) {
     if (fault) throw fault
     if (thrown instanceof DiffgentorError) throw thrown

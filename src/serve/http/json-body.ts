@@ -9,7 +9,11 @@ export type RawFields = Record<string, unknown>
 
 /** Reads a JSON object whatever the content type says. An empty body is an empty object. */
 export async function readJsonFields(c: ServerContext, maxBody: number): Promise<RawFields> {
-  const bytes = await readBytes(c, maxBody)
+  return await parseJsonFields(c, await readBytes(c, maxBody))
+}
+
+/** The fields of a JSON object that was read already. */
+export async function parseJsonFields(c: ServerContext, bytes: Uint8Array): Promise<RawFields> {
   const parsed = bytes.byteLength >= LARGE_JSON ? await parseLarge(bytes) : parseSmallJson(bytes)
   const checked = z.record(z.string(), z.unknown()).safeParse(parsed)
   if (checked.success) {

@@ -107,13 +107,23 @@ function retryHeaders(error: DiffgentorError, status: number): Record<string, st
 
 function listFaults(error: z.ZodError): FieldFault[] {
   return error.issues.map((issue) => {
-    const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+    const isMissing = isMissingField(issue)
     return {
       loc: ['body', ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))],
       msg: isMissing ? 'Field required' : issue.message,
       type: isMissing ? 'missing' : issue.code,
     }
   })
+}
+
+/** Whether a fault is that a field was not given, whichever of several types it may have. */
+export function isMissingField(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_union') return issue.errors.length > 0 && issue.errors.every(([first]) => isAbsent(first))
+  return isAbsent(issue)
+}
+
+function isAbsent(issue: z.core.$ZodIssue | undefined): boolean {
+  return issue?.code === 'invalid_type' && issue.message.endsWith('received undefined')
 }
 
 /** Leaves only the last part of each absolute path: callers need not know where things lie on this machine. */

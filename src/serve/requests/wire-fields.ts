@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DiffgentorError } from '../../errors.ts'
 import type { RawFields } from '../http/json-body.ts'
+import { isMissingField } from '../http/problem.ts'
 
 /** Numbers arrive as text in forms, and from some JSON clients too. */
 function readNumber(value: unknown): unknown {
@@ -51,8 +52,8 @@ export function parseFields<S extends z.ZodType>(schema: S, raw: RawFields): z.o
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   const field = issue?.path.map(String).join('.') || undefined
-  const isMissing = issue?.message.endsWith('received undefined') === true
-  const message = isMissing ? `Field required: '${field}'.` : `Invalid value for '${field}': ${issue?.message}.`
+  const message =
+    issue && isMissingField(issue) ? `Field required: '${field}'.` : `Invalid value for '${field}': ${issue?.message}.`
   throw new DiffgentorError('invalid_field', message, { field, cause: parsed.error })
 }
 
