@@ -14,6 +14,8 @@ export interface BackendEntry {
   load: () => Promise<BackendFactory>
   /** Further names. */
   aliases?: readonly string[]
+  /** Takes `--safety_checker`. Default: asking for one is an error. */
+  checksSafety?: boolean
   /** One line for lists and `--help`. */
   describe: string
 }
@@ -25,6 +27,7 @@ const BUILT_IN: BackendPlugin = {
   onnx: {
     load: async () => (await import('./onnx/onnx-backend.ts')).openOnnxBackend,
     aliases: ['local', 'diffusers'],
+    checksSafety: true,
     describe: 'diffusion models on this machine, with ONNX Runtime',
   },
   openai: {
@@ -89,6 +92,13 @@ export class BackendRegistry {
     for (const specifier of settings.plugin ?? []) await this.loadPlugin(specifier)
     const entry = this.#find(settings.backend)
     if (!entry) throw this.#unknownBackend(settings.backend)
+    if (settings.safetyChecker !== undefined && settings.safetyChecker !== 'off' && !entry.checksSafety) {
+      throw new DiffgentorError(
+        'invalid_configuration',
+        `The backend ${settings.backend} has no place for a safety checker, only the local engine has; leave --safety_checker out.`,
+        { field: 'safety_checker' },
+      )
+    }
     const open = await entry.load()
     return open(settings)
   }

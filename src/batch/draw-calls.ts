@@ -144,9 +144,10 @@ async function saveImage(
   const latents = image.latents ? latentsNameOf(file) : undefined
   if (latents && image.latents) await run.sink.save(latents, image.latents)
   await run.sink.save(file, bytes)
-  if (drawn.isFlat) drawing.flatImages++
+  if (drawn.isFlat || image.isFlagged) drawing.flatImages++
   const sha256 = await hashBytes(bytes)
-  return { file, bytes: bytes.length, sha256, ...(seed !== undefined && { seed }), ...(latents && { latents }) }
+  const further = { ...(latents && { latents }), ...(image.isFlagged && { nsfw: true as const }) }
+  return { file, bytes: bytes.length, sha256, ...(seed !== undefined && { seed }), ...further }
 }
 
 /** A film becomes an animated WebP; no other format of pictures holds one. */

@@ -17,6 +17,8 @@ export interface LedgerOutput {
   seed?: number | undefined
   /** File of the final latents beside the picture. */
   latents?: string | undefined
+  /** A safety checker found the picture unfit, so that it is black. */
+  nsfw?: true | undefined
 }
 
 export interface LedgerError {

@@ -1,4 +1,5 @@
 import type { BatchSettings } from '../config/settings.ts'
+import { announceSafetyChecker } from '../config/value-forms.ts'
 import type { Fetcher } from '../fetching/fetcher.ts'
 import { FolderSink } from '../sinks/folder-sink.ts'
 import type { BatchEvent } from './batch-events.ts'
@@ -46,7 +47,8 @@ export function startRun(
     warn: warnOnce(emit),
   }
   emit({ type: 'run-start', counts, baseSeed: record.base_seed, outputDir: files.folder })
-  for (const message of notices) emit({ type: 'notice', message })
+  const watched = announceSafetyChecker(settings.safetyChecker)
+  for (const message of watched === undefined ? notices : [...notices, watched]) emit({ type: 'notice', message })
   for (const { detail } of backend.openingWarnings ?? []) run.warn(detail)
   return run
 }

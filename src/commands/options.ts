@@ -40,7 +40,9 @@ function describeOption(setting: Setting<NonNullable<unknown>>): Options {
   }
   if (setting.kind === 'flag') return { ...shared, type: 'boolean' }
   const isRepeatable = setting.kind === 'list' || setting.kind === 'record'
-  return isRepeatable ? { ...shared, type: 'string', array: true, nargs: 1 } : { ...shared, type: 'string', requiresArg: true }
+  return isRepeatable
+    ? { ...shared, type: 'string', array: true, nargs: 1 }
+    : { ...shared, type: 'string', requiresArg: setting.standsAlone !== true }
 }
 
 /** Flags that every command has, and words that yargs puts among the arguments. */

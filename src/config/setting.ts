@@ -41,6 +41,8 @@ export interface SettingFacts {
   shapesPictures?: boolean
   /** Word for the value in `--help`, such as `FILE`. */
   placeholder?: string
+  /** The flag may stand alone, which gives an empty text. */
+  standsAlone?: boolean
 }
 
 export type SettingKind = 'text' | 'integer' | 'number' | 'flag' | 'list' | 'record'

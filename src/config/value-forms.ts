@@ -58,6 +58,25 @@ export function parseControlNet(value: unknown): ControlNetSetting | undefined {
   return [scale, start, end].every(Number.isFinite) ? { path: match[1], scale, start, end } : undefined
 }
 
+/** Which safety checker looks at finished pictures: the model's `own`, none (`off`), or that of a folder. */
+export type SafetyCheckerChoice = 'own' | 'off' | { folder: string }
+
+/** Nothing or a word for yes: the model's own; a word for no: none; anything else: a folder. */
+export function parseSafetyChecker(value: unknown): SafetyCheckerChoice | undefined {
+  if (isRecord(value) && typeof value.folder === 'string') return { folder: value.folder }
+  if (typeof value !== 'string' && typeof value !== 'boolean') return undefined
+  const word = String(value).trim()
+  if (/^(|own|true|1|yes|on)$/i.test(word)) return 'own'
+  return /^(off|false|0|no)$/i.test(word) ? 'off' : { folder: word }
+}
+
+/** One sentence for the start of a command; undefined where nothing looks at pictures. */
+export function announceSafetyChecker(choice: SafetyCheckerChoice | undefined): string | undefined {
+  if (choice === undefined || choice === 'off') return undefined
+  const whose = choice === 'own' ? 'of the model' : `in ${choice.folder}`
+  return `The safety checker ${whose} looks at every finished picture; what it flags is black.`
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

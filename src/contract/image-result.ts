@@ -25,6 +25,8 @@ export interface GeneratedImage {
   latents?: Uint8Array | undefined
   /** The prompt as the provider rewrote it. */
   revisedPrompt?: string | undefined
+  /** Whether a safety checker found it unfit, in which case it is black. Absent: none looked at it. */
+  isFlagged?: boolean | undefined
 }
 
 /** Something asked for that could not be honored, or only in part. */

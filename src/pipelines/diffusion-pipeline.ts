@@ -12,6 +12,7 @@ import type { ModelDescription, PictureReader, Pipeline, PipelineFamily, Pipelin
 import { describeRecipe } from './recipe.ts'
 import { leaveRestToRefiner, toRefinerJob } from './refiner.ts'
 import { resolveJob } from './resolve-job.ts'
+import { FLAGGED, type SafetyChecker } from './safety/safety-checker.ts'
 import { DATA_TYPE, openJointUnet } from './unidiffuser/joint-unet.ts'
 import { UniDiffuserReader } from './unidiffuser/picture-reader.ts'
 import { openUpscaler } from './upscale/open-upscaler.ts'
@@ -22,6 +23,7 @@ export interface DiffusionPipelineOptions {
   /** Opens another model on the same graph store, such as a refiner. */
   openFurther: (folder: string) => Promise<OpenModel>
   vaeTiling: boolean
+  safetyChecker: SafetyChecker | undefined
 }
 
 const UNSEEDED_ENCODER: ImageWarning = {
@@ -53,7 +55,10 @@ export class DiffusionPipeline implements Pipeline {
     return this.#model.store.runtimeMs
   }
 
-  async run(asked: ImageRequest, context: CallContext): Promise<PipelineResult> {
+  async run(asked: ImageRequest, given: CallContext): Promise<PipelineResult> {
+    const { safetyChecker } = this.#options
+    // Nothing is shown that was not looked at.
+    const context = safetyChecker ? { ...given, previewEvery: 0 } : given
     context.signal.throwIfAborted()
     context.onProgress?.({ phase: 'start' })
     const request = leaveRestToRefiner(asked)
@@ -71,8 +76,10 @@ export class DiffusionPipeline implements Pipeline {
     const stages = await this.#prepareStages(job)
     const images: GeneratedImage[] = []
     for (const [index, seed] of seedsOf(request).entries()) {
-      images.push(await this.#enlarge(await drawImage(stages, { index, seed }), job))
+      const drawn = await this.#enlarge(await drawImage(stages, { index, seed }), job)
+      images.push(safetyChecker ? await safetyChecker.judge(drawn, context) : drawn)
     }
+    if (images.some(({ isFlagged }) => isFlagged)) warnings.add(FLAGGED)
     return { images, warnings: warnings.list, recipe: describeRecipe(this.family, job) }
   }
 
@@ -99,6 +106,7 @@ export class DiffusionPipeline implements Pipeline {
       ? openJointUnet(this.#model, { ...parts, dataType: DATA_TYPE })
       : openDenoiser(this.#model, parts))
     await vae.warmUp(context)
+    await this.#options.safetyChecker?.load(context)
   }
 
   async #prepareStages(job: DrawingJob): Promise<Stage[]> {

@@ -5,6 +5,7 @@ import { openOnCpu } from './graphs/open-on-cpu.ts'
 import { openModel } from './open-model.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
 import { EmbeddingFiles } from './prompts/embedding-files.ts'
+import { SafetyChecker } from './safety/safety-checker.ts'
 
 /** Opens a model folder. Checks it at once; graphs load at first use, and ONNX Runtime not before that. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
@@ -19,7 +20,9 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   })
   const open = (folder: string, type?: string) =>
     openModel({ folder, modelType: type, dtype, device: isCpu ? 'cpu' : 'gpu', store, cacheFolder, vaeTiling, embeddingFiles })
-  return new DiffusionPipeline(await open(options.folder, modelType), { openFurther: (folder) => open(folder), vaeTiling })
+  const safetyChecker = options.safetyChecker && new SafetyChecker(options.safetyChecker, store)
+  const openFurther = (further: string) => open(further)
+  return new DiffusionPipeline(await open(options.folder, modelType), { openFurther, vaeTiling, safetyChecker })
 }
 
 function toSessionOptions(options: PipelineOptions): SessionOptions {

@@ -11,6 +11,7 @@ import type {
   ResolvedRecipe,
 } from '../contract/index.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { SafetyCheckerFiles } from './safety/find-safety-checker.ts'
 
 /** The procedures that diffgentor knows. */
 export type PipelineFamily =
@@ -67,6 +68,8 @@ export interface PipelineOptions {
   embeddingFolder?: string | undefined
   /** Keep optimized graphs in `cacheFolder` for the next start. Default true. */
   compile?: boolean | undefined
+  /** Looks at every finished picture and blackens what it finds unfit. Absent: nothing looks. */
+  safetyChecker?: SafetyCheckerFiles | undefined
 }
 
 /** What a pipeline answers; a backend adds its own name and the model's. */

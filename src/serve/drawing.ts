@@ -37,6 +37,8 @@ export interface DrawOrder {
   format: OutputFormat
   /** Quality of jpeg and webp, 1–100. Absent: the same default as on the command line. */
   quality?: number | undefined
+  /** Pictures that the safety checker blackened are handed out, as the family's origin does, even where there are no others. */
+  keepsFlagged?: boolean | undefined
   /** Place in the queue; see `Work`. */
   priority?: number | undefined
   skipsLimit?: boolean | undefined
@@ -53,6 +55,8 @@ export interface DrawnImage {
   hasAlpha: boolean | undefined
   /** How it was made, as its file says too. */
   recipe: Recipe
+  /** Whether the safety checker blackened it; undefined where none looked. */
+  isFlagged: boolean | undefined
 }
 
 /** A finished order. */
@@ -120,17 +124,27 @@ export function measureCost({ backend }: ServedModel, request: ImageRequest): nu
 }
 
 async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
+  if (!order.keepsFlagged) refuseFlagged(result)
   const images = await Promise.all(result.images.map((image) => encodeImage(order, request, result, image)))
   const notes = order.sources?.notes ?? []
   const warnings = notes.map((detail): ImageWarning => ({ kind: 'adjusted', field: 'image', detail }))
   return { images, warnings: [...warnings, ...result.warnings], usage: result.usage, format: order.format }
 }
 
+/** Where nothing is left but black pictures, the request is refused as a provider would refuse it. */
+function refuseFlagged({ images }: ImageResult): void {
+  if (!images.every(({ isFlagged }) => isFlagged)) return
+  throw new DiffgentorError(
+    'content_policy',
+    'The safety checker flagged everything that was drawn as unfit; try another seed or another prompt.',
+  )
+}
+
 async function encodeImage(
   { format, quality, sources, finish }: DrawOrder,
   request: ImageRequest,
   result: ImageResult,
-  { picture: drawn, frames, seed, revisedPrompt }: GeneratedImage,
+  { picture: drawn, frames, seed, revisedPrompt, isFlagged }: GeneratedImage,
 ): Promise<DrawnImage> {
   const picture = finish ? await finish(drawn.kind === 'raw' ? drawn : (await decodePicture(drawn.bytes)).picture) : drawn
   const header =
@@ -148,7 +162,7 @@ async function encodeImage(
     version: VERSION,
   })
   const bytes = await encodePicture(picture, { format, quality, recipe })
-  return { bytes, frames, size, seed, revisedPrompt, hasAlpha: header.hasAlpha, recipe }
+  return { bytes, frames, size, seed, revisedPrompt, hasAlpha: header.hasAlpha, recipe, isFlagged }
 }
 
 function cancelled(cause: unknown): DiffgentorError {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import type { BackendRegistry } from '../backends/registry.ts'
 import type { ServeSettings } from '../config/settings.ts'
+import { announceSafetyChecker } from '../config/value-forms.ts'
 import { type RunningServer, startServer } from './server.ts'
 
 /** Where the command writes. */
@@ -41,6 +42,8 @@ export async function runServe(settings: ServeSettings, registry: BackendRegistr
 
 function announce(settings: ServeSettings, server: RunningServer, io: ServeIo): void {
   io.stdout.write(`Listening on ${server.url} (documentation: ${server.url}/docs)\n`)
+  const watched = announceSafetyChecker(settings.safetyChecker)
+  if (watched !== undefined) io.stderr.write(`diffgentor: ${watched}\n`)
   const hasKeys = (settings.apiKey?.length ?? 0) > 0
   if (settings.host !== undefined && !/^(127\.|localhost$|::1$)/.test(settings.host) && !hasKeys) {
     io.stderr.write(

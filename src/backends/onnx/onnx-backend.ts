@@ -17,6 +17,7 @@ import { padEdit } from '../../images/pad-edit.ts'
 import { type FoundModel, findModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
 import { checkRequest, describeModel, listTokens, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
+import { chooseSafetyChecker, withSafetyChecker } from './choose-safety-checker.ts'
 import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
 import { type MemoryBudget, planMemory, whyOffload } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -30,7 +31,9 @@ export async function openOnnxBackend(settings: BackendSettings & { batchSize?: 
   const model = await findModel(settings.modelName, settings)
   const asked = planEngine(settings)
   await checkDevice(settings)
-  const description = await describeModel(model.folder, settings.modelType, asked.dtype)
+  const bare = await describeModel(model.folder, settings.modelType, asked.dtype)
+  const safetyChecker = await chooseSafetyChecker(settings, bare)
+  const description = withSafetyChecker(bare, safetyChecker)
   const plan = holdInPartsIfNeeded(asked, settings, description)
   const memory = planMemory(description, { maxMemory: settings.maxMemory, cpuOffload: plan.cpuOffload })
   const fitting = memory.countFitting(description.defaults)
@@ -40,7 +43,7 @@ export async function openOnnxBackend(settings: BackendSettings & { batchSize?: 
     depth: Math.max(MIN_QUEUE, settings.batchSize ?? 1),
     recycleAfter: settings.recycleAfter,
     maxResidentBytes: settings.maxRss === undefined ? undefined : settings.maxRss * 1e6,
-    pipelineOptions: (place) => plan.pipelineOptions(model.folder, place, size),
+    pipelineOptions: (place) => ({ ...plan.pipelineOptions(model.folder, place, size), safetyChecker }),
   })
   const hash = () =>
     hashModel(

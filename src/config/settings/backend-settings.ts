@@ -1,4 +1,5 @@
-import { choice, flag, integer, list, number, text } from '../setting.ts'
+import { choice, custom, flag, integer, list, number, text } from '../setting.ts'
+import { parseSafetyChecker } from '../value-forms.ts'
 
 const everywhere = ['t2i', 'edit', 'serve'] as const
 const backend = { group: 'Backend', commands: everywhere } as const
@@ -77,6 +78,16 @@ export const engineSettings = {
     ...engine,
     default: false,
     describe: 'Keep encoded prompts on disk, so that a later run with the same prompts loads no text encoder',
+  }),
+  safety_checker: custom({
+    ...engine,
+    shapesPictures: true,
+    variables: ['DG_ONNX_SAFETY_CHECKER'],
+    standsAlone: true,
+    placeholder: '[FOLDER]',
+    expects: 'nothing, off, or a folder with a safety checker',
+    parse: parseSafetyChecker,
+    describe: "Look at every finished picture with the model's own safety checker, or another one, and blacken what is unfit",
   }),
   attention_backend: text({ ...engine, describe: 'Accepted for scripts of other tools; warns where it has no effect' }),
   cache_type: text({ ...engine, describe: 'Accepted for scripts of other tools; warns where it has no effect' }),

@@ -4,7 +4,7 @@ import { OnnxSession, type SessionOptions } from '../../onnx-runtime/index.ts'
 import type { GraphVariant } from './graph-variant.ts'
 
 /** Graphs that work together in one phase; with `offload`, the others leave memory when a phase begins. */
-export type GraphStage = 'text' | 'denoise' | 'vae' | 'upscale'
+export type GraphStage = 'text' | 'denoise' | 'vae' | 'upscale' | 'safety'
 
 export interface GraphStoreOptions {
   session: SessionOptions

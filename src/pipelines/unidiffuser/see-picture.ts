@@ -1,9 +1,6 @@
-import type { CallContext, RawPicture, Size } from '../../contract/index.ts'
-import { toRgb } from '../../images/convert-channels.ts'
-import { cropPicture } from '../../images/crop-picture.ts'
-import { CLIP_COLORS, pictureToNormalized } from '../../images/normalized-tensor.ts'
-import { resizePicture } from '../../images/resize-picture.ts'
+import type { CallContext, RawPicture } from '../../contract/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { squareProcessor, toClipInput } from '../clip/clip-processor.ts'
 import { NamedGraph } from '../graphs/named-graph.ts'
 import type { OpenModel } from '../job.ts'
 
@@ -19,19 +16,5 @@ export async function embedPicture({ facts, store }: OpenModel, picture: RawPict
     context,
   })
   const side = graph.fixedSize('pixel_values', 2) ?? USUAL_SIDE
-  return (await graph.run({ pixel_values: toClipInput(picture, side) }, ['image_embeds'])).image_embeds
-}
-
-/** The middle square of a picture, as transformers' CLIP processor cuts it. */
-function toClipInput(picture: RawPicture, side: number): Tensor {
-  const resized = resizePicture(toRgb(picture), shortSideAt(picture, side), 'bicubic')
-  const left = Math.floor((resized.width - side) / 2)
-  const top = Math.floor((resized.height - side) / 2)
-  return pictureToNormalized(cropPicture(resized, { left, top, width: side, height: side }), CLIP_COLORS)
-}
-
-function shortSideAt({ width, height }: Size, side: number): Size {
-  return width <= height
-    ? { width: side, height: Math.trunc((side * height) / width) }
-    : { width: Math.trunc((side * width) / height), height: side }
+  return (await graph.run({ pixel_values: toClipInput(picture, squareProcessor(side)) }, ['image_embeds'])).image_embeds
 }

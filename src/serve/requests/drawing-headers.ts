@@ -26,3 +26,9 @@ export function drawingHeaders(drawing: Drawing): Record<string, string> {
 function toHeaderText(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000)
 }
+
+/** What the safety checker found, picture by picture, in the words of diffusers; nothing where none looked. */
+export function describeVerdicts({ images }: Pick<Drawing, 'images'>): { has_nsfw_concepts?: boolean[] } {
+  if (images.every(({ isFlagged }) => isFlagged === undefined)) return {}
+  return { has_nsfw_concepts: images.map(({ isFlagged }) => isFlagged === true) }
+}

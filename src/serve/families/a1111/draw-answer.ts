@@ -3,7 +3,7 @@ import type { Recipe } from '../../../images/recipe.ts'
 import { samplerNames } from '../../../images/sampler-names.ts'
 import type { Drawing, DrawnImage } from '../../drawing.ts'
 import { Base64Bytes, jsonAnswer } from '../../http/json-answer.ts'
-import { drawingHeaders, warningTexts } from '../../requests/drawing-headers.ts'
+import { describeVerdicts, drawingHeaders, warningTexts } from '../../requests/drawing-headers.ts'
 import type { Sitting } from './desk.ts'
 import type { Img2imgFields, Txt2imgFields } from './draw-fields.ts'
 import type { DrawPlan } from './read-draw.ts'
@@ -23,6 +23,7 @@ export function answerDraw(
     parameters: echo(fields),
     info: JSON.stringify(describeDraw(fields, plan, sitting, images)),
     warnings: warningTexts({ warnings }),
+    ...describeVerdicts({ images }),
   }
   return jsonAnswer(body, 200, drawingHeaders({ images, warnings, usage: undefined, format: 'png' }))
 }

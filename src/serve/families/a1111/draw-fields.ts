@@ -63,4 +63,5 @@ export const DRAW_ANSWER = z.object({
   parameters: z.record(z.string(), z.unknown()),
   info: z.string().describe('JSON text: seeds, sizes and infotexts'),
   warnings: z.array(z.string()),
+  has_nsfw_concepts: z.array(z.boolean()).optional().describe('Which pictures the safety checker blackened, where one looks'),
 })

@@ -111,7 +111,7 @@ export function makePlan(
     const seed = order.seed === undefined ? undefined : order.seed + drawn
     drawn += order.request.numImages
     // A request was accepted with its first turn.
-    return { ...order, seed, skipsLimit: turn > 0 }
+    return { ...order, seed, skipsLimit: turn > 0, keepsFlagged: true }
   })
   const ignored = Object.entries(WITHOUT_EFFECT).filter(
     ([name, nothing]) => (fields[name as keyof typeof WITHOUT_EFFECT] ?? nothing) !== nothing,

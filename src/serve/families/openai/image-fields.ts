@@ -87,4 +87,5 @@ export const IMAGES_ANSWER = z.object({
   quality: z.string().nullable(),
   usage: z.record(z.string(), z.unknown()).nullable(),
   warnings: z.array(z.string()),
+  has_nsfw_concepts: z.array(z.boolean()).optional().describe('Which pictures the safety checker blackened, where one looks'),
 })

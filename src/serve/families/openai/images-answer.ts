@@ -3,7 +3,7 @@ import { OUTPUT_FORMATS } from '../../../images/encode-picture.ts'
 import type { Drawing, DrawnImage } from '../../drawing.ts'
 import { Base64Bytes, jsonAnswer } from '../../http/json-answer.ts'
 import type { ServerContext } from '../../http/server-env.ts'
-import { drawingHeaders, warningTexts } from '../../requests/drawing-headers.ts'
+import { describeVerdicts, drawingHeaders, warningTexts } from '../../requests/drawing-headers.ts'
 import { formatSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
 import { zipStored } from '../../zip-archive.ts'
@@ -56,6 +56,7 @@ export function describeDrawing(drawing: Drawing, { quality }: DrawnFacts) {
     size: first ? formatSize(first.size) : null,
     quality: quality !== undefined && ['low', 'medium', 'high'].includes(quality) ? quality : null,
     usage: describeUsage(drawing),
+    ...describeVerdicts(drawing),
   }
 }
 

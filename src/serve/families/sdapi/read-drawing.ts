@@ -45,6 +45,8 @@ export async function readDrawing(services: Services, query: DrawQuery, parts: D
     sources: prepared?.facts,
     seed: chooseSeed(query, model),
     format: 'png',
+    // Its pictures stand in one grid, black or not.
+    keepsFlagged: true,
   }
 }
 
