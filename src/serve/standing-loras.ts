@@ -43,10 +43,10 @@ export class StandingLoras {
     state.isMerged = true
   }
 
-  /** Draws with the last ones again, at a strength if one is given. Those that are already active stay as they are otherwise. */
-  merge(model: string, strength: number | undefined): void {
+  /** Draws with the last ones again, all of them at a strength. */
+  merge(model: string, strength: number): void {
     const state = this.#stateOf(model)
-    if (strength !== undefined) state.chosen = state.chosen.map((lora) => ({ ...lora, strength }))
+    state.chosen = state.chosen.map((lora) => ({ ...lora, strength }))
     state.isMerged = true
   }
 

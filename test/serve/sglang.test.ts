@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startFakeHub } from '../models/hub/fake-hub.ts'
 import { writeSafetensors } from '../support/write-safetensors.ts'
 import { lookAt, makePng } from './pictures.ts'
 import { fromBase64, generate, type Json, post, readJson, startTestServer, type TestServer } from './test-server.ts'
@@ -60,9 +61,9 @@ describe('SGLang’s LoRA routes', () => {
     expect((await readJson(await post(server, '/v1/merge_lora_weights', ''))).status).toBe('ok')
     expect(await readJson(await get(server, '/v1/list_loras'))).toEqual({
       loaded_adapters: loaded,
-      active: { transformer: [{ ...loaded[0], merged: true, strength: 0.5 }] },
+      active: { transformer: [{ ...loaded[0], merged: true, strength: 1 }] },
     })
-    expect(await drawnWith(server)).toEqual([['ink.safetensors', 0.5]])
+    expect(await drawnWith(server)).toEqual([['ink.safetensors', 1]])
     await post(server, '/v1/merge_lora_weights', { strength: 0.25 })
     expect(await drawnWith(server)).toEqual([['ink.safetensors', 0.25]])
     for (const path of ['/v1/unmerge_lora_weights', '/v1/unmerge_lora_weights'])
@@ -114,17 +115,56 @@ describe('SGLang’s LoRA routes', () => {
     expect((await readJson(await get(server, '/v1/list_loras'))).loaded_adapters).toEqual([])
   })
 
-  it('find a repository of the hub that was downloaded, and no other one', async () => {
+  it('find a repository of the hub that was downloaded, and no other one while the hub is not to be asked', async () => {
     const hfHubCache = await makeLoraDir()
     const folder = join(hfHubCache, 'models--org--ink')
     await mkdir(join(folder, 'refs'), { recursive: true })
     await writeFile(join(folder, 'refs', 'main'), 'c0ffee')
     await mkdir(join(folder, 'snapshots', 'c0ffee'), { recursive: true })
     await symlink(join(hfHubCache, 'ink.safetensors'), join(folder, 'snapshots', 'c0ffee', 'lora.safetensors'))
-    const server = await startTestServer({ settings: { hfHubCache } })
+    const server = await startTestServer({ settings: { hfHubCache, hfHubOffline: true } })
     expect((await setLora(server, { lora_nickname: 'a', lora_path: 'org/ink' })).status).toBe(200)
     expect(await drawnWith(server)).toEqual([['lora.safetensors', 1]])
-    expect((await setLora(server, { lora_nickname: 'b', lora_path: 'org/other' })).status).toBe(400)
+    const other = await setLora(server, { lora_nickname: 'b', lora_path: 'org/other' })
+    expect([other.status, (await readJson(other)).detail]).toEqual([
+      400,
+      expect.stringMatching(/^Failed to set LoRA adapter: org\/other is not in the hub cache/),
+    ])
+  })
+
+  it('download what the hub has, for those who may name files', async () => {
+    const hfHubCache = await makeLoraDir()
+    const files = { 'fox.safetensors': await readFile(join(hfHubCache, 'ink.safetensors')) }
+    const hub = await startFakeHub({ 'acme/fox': { commit: 'c'.repeat(40), files } })
+    onTestFinished(() => hub[Symbol.asyncDispose]())
+    const keys = { apiKey: ['user'], adminApiKey: ['admin'] }
+    const server = await startTestServer({ settings: { hfHubCache, hfEndpoint: hub.endpoint, ...keys } })
+    const [user, admin] = ['user', 'admin'].map((key) => ({ authorization: `Bearer ${key}` })) as [Json, Json]
+    const body = { lora_nickname: 'a', lora_path: 'acme/fox/fox.safetensors' }
+    expect((await setLora(server, body, user)).status).toBe(403)
+    expect(hub.requests).toEqual([])
+    expect((await setLora(server, body, admin)).status).toBe(200)
+    const { length } = hub.requests
+    expect((await setLora(server, { lora_nickname: 'b', lora_path: 'acme/fox' }, admin)).status).toBe(200)
+    expect(hub.requests).toHaveLength(length)
+    expect(await readJson(await get(server, '/v1/list_loras', user))).toMatchObject({
+      active: { transformer: [{ nickname: 'b', path: 'acme/fox' }] },
+    })
+    const missing = await setLora(server, { lora_nickname: 'c', lora_path: 'acme/fox/hare.safetensors' }, admin)
+    expect([missing.status, (await readJson(missing)).detail]).toEqual([
+      400,
+      expect.stringMatching(/^Failed to set LoRA adapter: .*hare\.safetensors/),
+    ])
+  })
+
+  it('say what they do not honor', async () => {
+    const server = await startTestServer({ settings: { loraDir: await makeLoraDir() } })
+    const body = { lora_nickname: 'a', lora_path: 'ink', merge_mode: 'dynamic', lora_alpha: [8] }
+    const set = await setLora(server, body)
+    expect(set.headers.get('x-diffgentor-warnings')).toMatch(/^merge_mode=dynamic is not honored.* lora_alpha is not honored/)
+    expect((await readJson(set)).warnings).toHaveLength(2)
+    expect((await readJson(await setLora(server, { ...body, merge_mode: 'auto', lora_alpha: null }))).warnings).toBeUndefined()
+    expect((await setLora(server, { ...body, merge_mode: 'sometimes' })).status).toBe(422)
   })
 
   it('take paths from the admin only once keys are set, and names from everybody', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { wireNumber, wireText, wireWord } from '../../requests/wire-fields.ts'
+import { wireJson, wireText, wireWord } from '../../requests/wire-fields.ts'
 
 /** The parts of a model that the protocol tells apart. */
 export const LORA_TARGETS = ['all', 'transformer', 'transformer_2', 'critic'] as const
@@ -7,6 +7,7 @@ export const LORA_TARGETS = ['all', 'transformer', 'transformer_2', 'critic'] as
 const MAX_LORAS = 16
 const nickname = z.string().min(1).max(200)
 const strength = z.number().min(-100).max(100)
+const alpha = z.number().min(0).max(1e6)
 const target = z.union([z.string(), z.array(z.string()).max(MAX_LORAS)]).optional()
 const model = wireText.describe('Which of several served models; default: the first')
 
@@ -16,19 +17,19 @@ export const SET_LORA_FIELDS = z.object({
     .union([z.string(), z.array(z.string().nullable()).max(MAX_LORAS)])
     .optional()
     .describe(
-      'Files in the folder of --lora_dir or the model store, or hub ids that were downloaded; not needed for known names',
+      'Files in the folder of --lora_dir or the model store, or of the hub, as org/name or org/name/file.safetensors; not needed for known names',
     ),
   target: target.describe('all (default) or transformer'),
   strength: z
     .union([strength, z.array(strength).max(MAX_LORAS)])
     .optional()
     .describe('Weight of each, default 1'),
-  merge_mode: wireWord(['auto', 'merge', 'dynamic']).describe('Taken and ignored: pictures do not depend on it'),
-  lora_alpha: wireNumber(0, 1e6).describe('Not supported: a file brings its own'),
+  merge_mode: wireWord(['auto', 'merge', 'dynamic']).describe('The engine decides for itself; pictures do not depend on it'),
+  lora_alpha: wireJson(z.union([alpha, z.array(alpha.nullable()).max(MAX_LORAS)])).describe('Not honored: a file brings its own'),
   model,
 })
 
-export const MERGE_FIELDS = z.object({ target, strength: strength.optional().describe('Default: as it was set'), model })
+export const MERGE_FIELDS = z.object({ target, strength: strength.optional().describe('Weight of each, default 1'), model })
 
 export const UNMERGE_FIELDS = z.object({ target, model })
 

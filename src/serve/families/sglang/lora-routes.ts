@@ -3,10 +3,11 @@ import { jsonAnswer } from '../../http/json-answer.ts'
 import { readJsonFields } from '../../http/json-body.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { ServerContext } from '../../http/server-env.ts'
+import { warningHeaders } from '../../http/warning-headers.ts'
 import { parseFields, wireText } from '../../requests/wire-fields.ts'
 import type { Services } from '../../services.ts'
 import type { StandingLora } from '../../standing-loras.ts'
-import { LORA_DONE, LORA_LIST, MERGE_FIELDS, SET_LORA_FIELDS, UNMERGE_FIELDS } from './lora-fields.ts'
+import { LORA_DONE, LORA_LIST, MERGE_FIELDS, SET_LORA_FIELDS, type SetLoraFields, UNMERGE_FIELDS } from './lora-fields.ts'
 import { checkTargets, readLoraChoice } from './read-lora-choice.ts'
 
 const TAG = 'SGLang'
@@ -40,7 +41,7 @@ export function registerLoras(book: RouteBook, services: Services): void {
     async (c) => {
       const fields = parseFields(MERGE_FIELDS, await readJsonFields(c, services.limits.maxBody))
       checkTargets('Failed to merge LoRA weights: ', fields.target)
-      services.loras.merge(services.models.find(fields.model).id, fields.strength)
+      services.loras.merge(services.models.find(fields.model).id, fields.strength ?? 1)
       return answerDone('Successfully merged LoRA weights into transformer')
     },
   )
@@ -88,11 +89,21 @@ function registerList(book: RouteBook, services: Services): void {
 async function answerSet(services: Services, c: ServerContext): Promise<Response> {
   const fields = parseFields(SET_LORA_FIELDS, await readJsonFields(c, services.limits.maxBody))
   const model = services.models.find(fields.model)
-  const loras = await readLoraChoice(services, model, fields, c.get('isAdmin'))
+  const loras = await readLoraChoice(services, model, fields, { isAdmin: c.get('isAdmin'), signal: c.req.raw.signal })
   services.loras.set(model.id, loras)
   const names = loras.map(({ nickname, strength }) => `${nickname} (${strength})`).join(', ')
-  const ignored = fields.lora_alpha === undefined ? [] : ['lora_alpha is not honored: each file brings its own.']
-  return answerDone(`Successfully set LoRA adapter(s): ${names}`, ignored)
+  return answerDone(`Successfully set LoRA adapter(s): ${names}`, listUnhonored(fields))
+}
+
+function listUnhonored({ lora_alpha: alpha, merge_mode: mode = 'auto' }: SetLoraFields): string[] {
+  const warnings: string[] = []
+  if (mode !== 'auto') {
+    warnings.push(
+      `merge_mode=${mode} is not honored: the engine decides for itself whether it merges a LoRA, which pictures do not depend on.`,
+    )
+  }
+  if (alpha !== undefined) warnings.push('lora_alpha is not honored: a file brings its own, and one without counts as trained.')
+  return warnings
 }
 
 function describeActive({ nickname, path, strength }: StandingLora): object {
@@ -100,5 +111,6 @@ function describeActive({ nickname, path, strength }: StandingLora): object {
 }
 
 function answerDone(message: string, warnings: readonly string[] = []): Response {
-  return jsonAnswer({ status: 'ok', message, ...(warnings.length > 0 && { warnings }) })
+  if (warnings.length === 0) return jsonAnswer({ status: 'ok', message })
+  return jsonAnswer({ status: 'ok', message, warnings }, 200, warningHeaders(warnings))
 }

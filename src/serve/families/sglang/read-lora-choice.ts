@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { DiffgentorError } from '../../../errors.ts'
-import { findInHubCache, parseHubId } from '../../../models/hub-cache.ts'
+import { fetchHubFile, parseHubFileName } from '../../../models/hub/fetch-file.ts'
 import { checkLoraHead } from '../../../models/list-loras.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { readLoras } from '../../requests/lora-choice.ts'
@@ -12,12 +10,20 @@ import { LORA_TARGETS, type SetLoraFields } from './lora-fields.ts'
 /** What stands before each fault of `set_lora`. */
 const PREFIX = 'Failed to set LoRA adapter: '
 
+/** Who names LoRAs. */
+export interface LoraCaller {
+  /** May name files by their path, and have some downloaded. */
+  isAdmin: boolean
+  /** Fires when the caller leaves, which ends a download; what came of it stays for the next try. */
+  signal: AbortSignal
+}
+
 /** Finds the files of the LoRAs that a request names: known ones by nickname, new ones by path. */
 export async function readLoraChoice(
   services: Services,
   model: ServedModel,
   fields: SetLoraFields,
-  isAdmin: boolean,
+  caller: LoraCaller,
 ): Promise<StandingLora[]> {
   const { backend } = model
   if (!backend.capabilities.diffusion) throw refuse(`the model ${model.id} takes no LoRA files.`)
@@ -35,7 +41,7 @@ export async function readLoraChoice(
       throw refuse(`Adapter ${nickname} not found in the pipeline. Please provide lora_path to load it.`, 'lora_path')
     }
     const cached = known.get(nickname)
-    const file = cached?.path === path ? cached.file : await findFile(services, path, isAdmin)
+    const file = cached?.path === path ? cached.file : await findFile(services, path, caller)
     loras.push({ nickname, path, file, strength: strengths[place] ?? 1 })
   }
   await backend.check?.({
@@ -71,30 +77,25 @@ function spread<T>(field: string, value: T | readonly (T | null)[] | undefined, 
   return (value as readonly (T | null)[]).map((item) => item ?? undefined)
 }
 
-async function findFile(services: Services, path: string, isAdmin: boolean): Promise<string> {
+/** A file of the LoRA folder or the model store, or one of the hub, which is downloaded where the cache does not hold it. */
+async function findFile(services: Services, path: string, { isAdmin, signal }: LoraCaller): Promise<string> {
   try {
-    const file = (isAdmin ? await findHubFile(services, path) : undefined) ?? (await findLocalFile(services, path, isAdmin))
+    const file = await findLocalFile(services, path, isAdmin).catch(async (error: unknown) => {
+      if (!isAdmin || !parseHubFileName(path)) throw error
+      return await fetchHubFile(path, services.settings, { signal })
+    })
     await checkLoraHead(file)
     return file
   } catch (error) {
     if (!(error instanceof DiffgentorError) || error.code === 'forbidden') throw error
-    throw new DiffgentorError(error.code, PREFIX + error.message, { cause: error, field: 'lora_path' })
+    const code = error.code === 'model_not_found' ? 'invalid_request' : error.code
+    throw new DiffgentorError(code, PREFIX + error.message, { cause: error, field: 'lora_path' })
   }
 }
 
 async function findLocalFile(services: Services, path: string, isAdmin: boolean): Promise<string> {
   const [choice] = await readLoras(services, { path }, isAdmin)
   return choice!.path
-}
-
-/** The only LoRA file of a repository that was downloaded; undefined when the text means none. */
-async function findHubFile({ settings }: Services, path: string): Promise<string | undefined> {
-  const id = parseHubId(path)
-  const folder = id && (await findInHubCache(id, settings))
-  if (!folder) return undefined
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'))
-  if (files.length === 1) return join(folder, files[0]!)
-  throw new DiffgentorError('invalid_request', `The repository ${path} must hold one .safetensors file, got ${files.length}.`)
 }
 
 function mismatch(field: string, count: number): DiffgentorError {
