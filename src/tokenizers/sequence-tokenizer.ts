@@ -19,6 +19,8 @@ export interface SequenceTokenizerOptions {
   /** Content of tokenizer_config.json. */
   config: object
   padToken: string
+  /** Done to a text before anything else. Default: nothing. */
+  normalize?: ((text: string) => string) | undefined
 }
 
 /** Turns text into ids for T5, UMT5, Qwen and Gemma encoders: whatever special tokens the vocabulary puts around a text, padding to the right. */
@@ -27,8 +29,10 @@ export class SequenceTokenizer {
   readonly #tokenizer: Tokenizer
   readonly #start: readonly number[]
   readonly #end: readonly number[]
+  readonly #normalize: (text: string) => string
 
-  constructor({ definition, config, padToken }: SequenceTokenizerOptions) {
+  constructor({ definition, config, padToken, normalize = (text) => text }: SequenceTokenizerOptions) {
+    this.#normalize = normalize
     this.#tokenizer = new Tokenizer(definition, config)
     this.padId = this.#tokenizer.token_to_id(padToken) ?? 0
     const { start, end } = this.#findFrame()
@@ -57,7 +61,7 @@ export class SequenceTokenizer {
   }
 
   #tokenize(text: string): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids
+    return this.#tokenizer.encode(this.#normalize(text), { add_special_tokens: false }).ids
   }
 
   /** The post-processor is not public; what it puts around a text is. */

@@ -3,18 +3,16 @@ import type { SentencePieceModel } from './sentence-piece.ts'
 
 const SPACE = '▁'
 
-/** Writes the tokenizer.json that a T5 or UMT5 folder with only `spiece.model` leaves out, as transformers converts it. */
+/** Writes the tokenizer.json that a T5 or UMT5 folder with only `spiece.model` leaves out, as transformers converts it; its normalization rules are left to the caller. */
 export function defineUnigramTokenizer(model: SentencePieceModel, addedTokens: readonly AddedToken[], endToken: string): object {
-  const { pieces, unknownId, charsMap } = model
+  const { pieces, unknownId } = model
   const endId = pieces.findIndex(([piece]) => piece === endToken)
   const spaces = { type: 'Metaspace', replacement: SPACE, prepend_scheme: 'always', split: true }
-  const precompiled = charsMap && { type: 'Precompiled', precompiled_charsmap: Buffer.from(charsMap).toString('base64') }
   return {
     added_tokens: addedTokens,
     normalizer: {
       type: 'Sequence',
       normalizers: [
-        ...(precompiled ? [precompiled] : []),
         { type: 'Strip', strip_left: false, strip_right: true },
         { type: 'Replace', pattern: { Regex: ' {2,}' }, content: SPACE },
       ],
