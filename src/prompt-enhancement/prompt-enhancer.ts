@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type OpenAI from 'openai'
 import { readCallLimits } from '../backends/hosted/call-limits.ts'
+import { Enclosures } from '../backends/hosted/enclosures.ts'
 import { HostedCalls } from '../backends/hosted/hosted-calls.ts'
 import { readEndpoints } from '../backends/hosted/hosted-endpoints.ts'
 import { createOpenAIClient } from '../backends/openai/openai-client.ts'
@@ -64,10 +65,11 @@ export class PromptEnhancer implements AsyncDisposable {
    * cannot, so that the caller can go on with the original and say so.
    */
   readonly enhance = async (request: ImageRequest, signal: AbortSignal): Promise<string> => {
-    const messages = await this.#write(request)
+    const enclosures = new Enclosures()
+    const messages = await this.#write(request, enclosures)
     for (let attempt = 1; ; attempt++) {
       try {
-        const prompt = readPrompt(await this.#ask(messages, signal))
+        const prompt = readPrompt(await this.#ask(messages, enclosures, signal))
         await this.#record(request, { prompt })
         return prompt
       } catch (thrown) {
@@ -81,8 +83,8 @@ export class PromptEnhancer implements AsyncDisposable {
     }
   }
 
-  async #write({ prompt, edit }: ImageRequest): Promise<OpenAI.Chat.ChatCompletionMessageParam[]> {
-    const pictures = await Promise.all((edit?.images ?? []).map(toChatPicture))
+  async #write({ prompt, edit }: ImageRequest, enclosures: Enclosures): Promise<OpenAI.Chat.ChatCompletionMessageParam[]> {
+    const pictures = await Promise.all((edit?.images ?? []).map((image) => toChatPicture(image, enclosures)))
     const shown = pictures.map((url) => ({ type: 'image_url', image_url: { url } }) as const)
     return [
       { role: 'system', content: TEMPLATES[this.#type] },
@@ -90,7 +92,11 @@ export class PromptEnhancer implements AsyncDisposable {
     ]
   }
 
-  #ask(messages: OpenAI.Chat.ChatCompletionMessageParam[], signal: AbortSignal): Promise<OpenAI.Chat.ChatCompletion> {
+  #ask(
+    messages: OpenAI.Chat.ChatCompletionMessageParam[],
+    enclosures: Enclosures,
+    signal: AbortSignal,
+  ): Promise<OpenAI.Chat.ChatCompletion> {
     const { promptEnhancerModel: model, promptEnhancerTemperature: temperature } = this.#settings
     return this.#calls.call(
       async (endpoint, fetch) => {
@@ -98,6 +104,7 @@ export class PromptEnhancer implements AsyncDisposable {
         return await chat.completions.create({ model, temperature, messages })
       },
       { signal },
+      enclosures,
     )
   }
 

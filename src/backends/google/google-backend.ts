@@ -85,13 +85,17 @@ export class GoogleBackend implements ImageBackend {
   }
 
   async #generateContent(request: ImageRequest, context: CallContext): Promise<Drawn> {
-    const { call, warnings } = await toGenerateContent(request, this.#target)
-    return await this.#calls.call(async (endpoint, fetch) => {
-      const client = createGoogleClient(this.#addressOf(endpoint), endpoint, fetch)
-      const answer = await client.models.generateContent(call)
-      const pictures = readGeneratedPictures(answer, endpoint)
-      return { pictures: pictures.slice(0, request.numImages), warnings, usage: readGeminiUsage(answer, this.modelId) }
-    }, context)
+    const { call, enclosures, warnings } = await toGenerateContent(request, this.#target)
+    return await this.#calls.call(
+      async (endpoint, fetch) => {
+        const client = createGoogleClient(this.#addressOf(endpoint), endpoint, fetch)
+        const answer = await client.models.generateContent(call)
+        const pictures = readGeneratedPictures(answer, endpoint)
+        return { pictures: pictures.slice(0, request.numImages), warnings, usage: readGeminiUsage(answer, this.modelId) }
+      },
+      context,
+      enclosures,
+    )
   }
 
   /** The SDK offers Imagen on Vertex only; the developer API answers the same call. */

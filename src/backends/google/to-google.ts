@@ -1,6 +1,7 @@
 import type { Content, GenerateContentParameters } from '@google/genai'
 import type { ImageRequest, ImageWarning } from '../../contract/index.ts'
 import type { PictureFormat } from '../../images/sniff-format.ts'
+import { Enclosures } from '../hosted/enclosures.ts'
 import { prepareUpload } from '../hosted/upload-picture.ts'
 import { type SortedFields, sortFields, toCamelCase } from './google-fields.ts'
 import type { GoogleModel } from './google-models.ts'
@@ -20,7 +21,8 @@ export interface GoogleTarget {
 export async function toGenerateContent(
   request: ImageRequest,
   target: GoogleTarget,
-): Promise<{ call: GenerateContentParameters; warnings: ImageWarning[] }> {
+): Promise<{ call: GenerateContentParameters; enclosures: Enclosures; warnings: ImageWarning[] }> {
+  const enclosures = new Enclosures()
   const fields = sortFields(request.extra ?? {})
   const { shape, warnings } = chooseShape(request, target, fields)
   const imageConfig = { ...shape, ...(fields.config['imageConfig'] as object | undefined) }
@@ -30,7 +32,7 @@ export async function toGenerateContent(
     ...(Object.keys(imageConfig).length > 0 && { imageConfig }),
     ...(Object.keys(fields.body).length > 0 && { httpOptions: { extraBody: fields.body } }),
   }
-  return { call: { model: target.modelId, contents: [await toContent(request)], config }, warnings }
+  return { call: { model: target.modelId, contents: [await toContent(request, enclosures)], config }, enclosures, warnings }
 }
 
 /** The body of a predict call to an Imagen model. */
@@ -66,11 +68,9 @@ function chooseShape(
   return { shape, warnings: fromSize ? [fromSize.warning] : [] }
 }
 
-async function toContent({ prompt, edit }: ImageRequest): Promise<Content> {
+async function toContent({ prompt, edit }: ImageRequest, enclosures: Enclosures): Promise<Content> {
   const images = edit?.images ?? []
   const uploads = await Promise.all(images.map((image, at) => prepareUpload(image, FORMATS, `image-${at + 1}`)))
-  const pictures = uploads.map(({ bytes, mime }) => ({
-    inlineData: { mimeType: mime, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64') },
-  }))
+  const pictures = uploads.map(({ bytes, mime }) => ({ inlineData: { mimeType: mime, data: enclosures.asText(bytes) } }))
   return { role: 'user', parts: [{ text: prompt }, ...pictures] }
 }

@@ -35,7 +35,7 @@ export async function downloadPicture(download: Download, transport: Transport):
 }
 
 async function fetchOwn({ url, endpoint, timeoutMs, signal }: Download, transport: Transport): Promise<Uint8Array> {
-  const exchange = transport.open(url.href, endpoint.name, timeoutMs, signal)
+  const exchange = transport.open(url.href, { name: endpoint.name, timeoutMs, signal })
   const { ok, status } = await exchange.fetch(url)
   if (!ok) throw new DiffgentorError('upstream_unavailable', `${endpoint.name} answered with status ${status}.`)
   return exchange.answer!.body

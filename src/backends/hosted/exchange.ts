@@ -3,6 +3,7 @@ import { DiffgentorError } from '../../errors.ts'
 import { joinPieces } from '../../event-loop/join-pieces.ts'
 import { toResponse } from './answer-response.ts'
 import { decompress } from './decompress.ts'
+import type { Enclosures } from './enclosures.ts'
 import { readRequestBody } from './request-body.ts'
 
 /** Longest answer that is taken in, in bytes: ten 4K pictures in base64 stay far below it. */
@@ -30,6 +31,8 @@ export interface ExchangeOptions {
   timeoutMs: number
   /** The endpoint's name, for messages. */
   name: string
+  /** Pictures for whose marks the body is searched. */
+  enclosures?: Enclosures | undefined
 }
 
 /**
@@ -67,9 +70,10 @@ export class Exchange {
 
   async #fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     if (input instanceof Request) throw new TypeError('The SDKs call fetch with an address.')
-    const { bytes, contentType } = await readRequestBody(init.body)
+    const { content, contentLength, contentType } = await readRequestBody(init.body, this.#options.enclosures)
     const headers = new Headers(init.headers)
     if (contentType !== undefined && !headers.has('content-type')) headers.set('content-type', contentType)
+    if (contentLength !== undefined) headers.set('content-length', contentLength)
     headers.set('accept-encoding', 'identity')
     const { origin, pathname, search } = new URL(input)
     try {
@@ -78,7 +82,7 @@ export class Exchange {
         path: pathname + search,
         method: (init.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
         headers: Object.fromEntries(headers),
-        body: bytes ?? null,
+        body: content,
       })
       const { pieces, ...head } = received
       const encoding = head.headers.get('content-encoding')

@@ -3,6 +3,7 @@ import type { CallContext } from '../../contract/index.ts'
 import { DiffgentorError, toDiffgentorError } from '../../errors.ts'
 import type { Clock } from './clock.ts'
 import { downloadPicture } from './download-picture.ts'
+import type { Enclosures } from './enclosures.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
 import type { Answer } from './exchange.ts'
@@ -36,13 +37,14 @@ export class HostedCalls implements AsyncDisposable {
     this.#transport = new Transport(options.concurrency)
   }
 
-  /** Waits for its turn, tells `start`, and sends. */
-  async call<T>(ask: Ask<T>, { signal, onProgress }: CallContext): Promise<T> {
+  /** Waits for its turn, tells `start`, and sends, with pictures in place of their marks. */
+  async call<T>(ask: Ask<T>, { signal, onProgress }: CallContext, enclosures?: Enclosures): Promise<T> {
     // A batch hands one signal to every row; hundreds of listeners on it are no leak.
     setMaxListeners(0, signal)
     const lease = await this.#pool.acquire(signal)
     const { endpoint } = lease
-    const exchange = this.#transport.open(endpoint.baseUrl, endpoint.name, this.#options.timeoutMs, signal)
+    const { timeoutMs } = this.#options
+    const exchange = this.#transport.open(endpoint.baseUrl, { name: endpoint.name, timeoutMs, signal, enclosures })
     try {
       onProgress?.({ phase: 'start' })
       const value = await ask(endpoint, exchange.fetch)

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
-import { Exchange } from './exchange.ts'
+import { Exchange, type ExchangeOptions } from './exchange.ts'
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
@@ -20,8 +20,8 @@ export class Transport implements AsyncDisposable {
   }
 
   /** Prepares one request; nothing is opened before its `fetch` is called. */
-  open(address: string, name: string, timeoutMs: number, signal: AbortSignal): Exchange {
-    return new Exchange({ dispatcher: this.#dispatcherFor(address), name, timeoutMs, signal })
+  open(address: string, options: Omit<ExchangeOptions, 'dispatcher'>): Exchange {
+    return new Exchange({ ...options, dispatcher: this.#dispatcherFor(address) })
   }
 
   #dispatcherFor(address: string): Dispatcher {

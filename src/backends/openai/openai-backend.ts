@@ -106,18 +106,22 @@ export class OpenAIBackend implements ImageBackend {
   }
 
   #ask(call: OpenAICall, context: CallContext): Promise<Answered> {
-    return this.#calls.call(async (endpoint, fetch) => {
-      const { images } = createOpenAIClient(endpoint, fetch, this.#timeoutMs, this.#account)
-      const told: unknown = await (call.kind === 'edit' ? images.edit(call.body) : images.generate(call.body))
-      // Without a JSON content type, the SDK hands the body over as text.
-      const answer: unknown = typeof told === 'string' ? JSON.parse(told) : told
-      const pictures = readPictures(answer)
-      if (!pictures) throw unreadableAnswer(endpoint)
-      if (pictures.length === 0) {
-        throw new DiffgentorError('empty_answer', `${endpoint.name} answered without a picture and without a reason.`)
-      }
-      return { endpoint, answer, pictures }
-    }, context)
+    return this.#calls.call(
+      async (endpoint, fetch) => {
+        const { images } = createOpenAIClient(endpoint, fetch, this.#timeoutMs, this.#account)
+        const told: unknown = await (call.kind === 'edit' ? images.edit(call.body) : images.generate(call.body))
+        // Without a JSON content type, the SDK hands the body over as text.
+        const answer: unknown = typeof told === 'string' ? JSON.parse(told) : told
+        const pictures = readPictures(answer)
+        if (!pictures) throw unreadableAnswer(endpoint)
+        if (pictures.length === 0) {
+          throw new DiffgentorError('empty_answer', `${endpoint.name} answered without a picture and without a reason.`)
+        }
+        return { endpoint, answer, pictures }
+      },
+      context,
+      call.enclosures,
+    )
   }
 
   async #fetch(

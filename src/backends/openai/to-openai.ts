@@ -2,14 +2,17 @@ import type OpenAI from 'openai'
 import type { ImageRequest, ImageWarning } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { checkSize } from '../hosted/check-size.ts'
-import { prepareMask, prepareUpload, type Upload } from '../hosted/upload-picture.ts'
+import { Enclosures } from '../hosted/enclosures.ts'
+import { prepareMask, prepareUpload } from '../hosted/upload-picture.ts'
 import type { OpenAIModel } from './openai-models.ts'
 
 type Generate = OpenAI.Images.ImageGenerateParamsNonStreaming
 type Edit = OpenAI.Images.ImageEditParamsNonStreaming
 
 /** A request in the words of the images API. */
-export type OpenAICall = { kind: 'generate'; body: Generate } | { kind: 'edit'; body: Edit }
+export type OpenAICall =
+  | { kind: 'generate'; body: Generate; enclosures?: undefined }
+  | { kind: 'edit'; body: Edit; enclosures: Enclosures }
 
 /** Fields of the API that have a place of their own in a request. */
 const OWN_FIELDS = ['prompt', 'model', 'n', 'image', 'mask', 'stream', 'partial_images'] as const
@@ -36,10 +39,11 @@ export async function toOpenAI(
   const warnings = model.dialect === 'hosted' ? warnOfIgnored(request, modelId) : []
   if (!edit) return { call: { kind: 'generate', body: body as Generate }, warnings }
   const uploads = await Promise.all(edit.images.map((image, at) => prepareUpload(image, model.inputFormats, `image-${at + 1}`)))
-  const files = uploads.map(toFile)
-  const mask = edit.mask && toFile(await prepareMask(edit.mask, edit.images[0]!))
+  const enclosures = new Enclosures()
+  const files = uploads.map((upload) => enclosures.asFile(upload))
+  const mask = edit.mask && enclosures.asFile(await prepareMask(edit.mask, edit.images[0]!))
   const image = files.length === 1 ? files[0]! : files
-  return { call: { kind: 'edit', body: { ...(body as Edit), image, ...(mask && { mask }) } }, warnings }
+  return { call: { kind: 'edit', body: { ...(body as Edit), image, ...(mask && { mask }) }, enclosures }, warnings }
 }
 
 /** What servers of open models read beside OpenAI's fields. */
@@ -70,8 +74,4 @@ function checkExtra(extra: Readonly<Record<string, unknown>>): void {
   if (!taken) return
   const reason = taken === 'stream' || taken === 'partial_images' ? 'answers are not streamed' : 'it has a setting of its own'
   throw new DiffgentorError('invalid_request', `The extra field "${taken}" cannot be passed on: ${reason}.`, { field: 'extra' })
-}
-
-function toFile({ bytes, mime, fileName }: Upload): File {
-  return new File([bytes as Uint8Array<ArrayBuffer>], fileName, { type: mime })
 }

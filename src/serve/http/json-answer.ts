@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { BASE64_PIECE, base64Length, base64Pieces, toBase64 } from '../../event-loop/base64-pieces.ts'
 
 /** Bytes that a JSON answer carries as base64 text. */
 export class Base64Bytes {
@@ -12,11 +12,6 @@ export class Base64Bytes {
   }
 }
 
-/** Bytes turned to text before others get their turn, a multiple of `SLICE`: about 0.3 ms. */
-const PIECE = 192 * 1024
-/** Bytes turned to text at once, a multiple of 3: longer texts go where memory is slow to get, and take three times as long. */
-const SLICE = 48 * 1024
-
 type Segment = string | Base64Bytes
 
 /** A JSON answer. Pictures in it are turned into text piece by piece, so that a large one holds up nobody and is never held twice. */
@@ -24,7 +19,7 @@ export function jsonAnswer(value: unknown, status = 200, headers: Record<string,
   const segments = splitJson(value)
   const length = countBytes(segments)
   const all = { 'content-type': 'application/json', 'content-length': String(length), ...headers }
-  if (length <= PIECE) return new Response(joinSmall(segments), { status, headers: all })
+  if (length <= BASE64_PIECE) return new Response(joinSmall(segments), { status, headers: all })
   return new Response(ReadableStream.from(encodePieces(segments)), { status, headers: all })
 }
 
@@ -45,7 +40,9 @@ function splitJson(value: unknown): Segment[] {
 }
 
 function countBytes(segments: readonly Segment[]): number {
-  const sizes = segments.map((segment) => (typeof segment === 'string' ? Buffer.byteLength(segment) : countBase64(segment.bytes)))
+  const sizes = segments.map((segment) =>
+    typeof segment === 'string' ? Buffer.byteLength(segment) : base64Length(segment.bytes.byteLength),
+  )
   return sizes.reduce((total, size) => total + size, 0)
 }
 
@@ -55,30 +52,7 @@ function joinSmall(segments: readonly Segment[]): string {
 
 async function* encodePieces(segments: readonly Segment[]): AsyncGenerator<Uint8Array> {
   for (const segment of segments) {
-    if (typeof segment === 'string') {
-      yield Buffer.from(segment)
-      continue
-    }
-    for (let start = 0; start < segment.bytes.byteLength; start += PIECE) {
-      yield encodePiece(segment.bytes.subarray(start, start + PIECE))
-      await yieldToOthers()
-    }
+    if (typeof segment === 'string') yield Buffer.from(segment)
+    else yield* base64Pieces(segment.bytes)
   }
-}
-
-function encodePiece(bytes: Uint8Array): Uint8Array {
-  const text = Buffer.allocUnsafeSlow(countBase64(bytes))
-  let at = 0
-  for (let start = 0; start < bytes.byteLength; start += SLICE) {
-    at += text.write(toBase64(bytes.subarray(start, start + SLICE)), at, 'latin1')
-  }
-  return text
-}
-
-function countBase64(bytes: Uint8Array): number {
-  return Math.ceil(bytes.byteLength / 3) * 4
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }

@@ -23,7 +23,7 @@ afterEach(async () => {
 const never = new AbortController().signal
 
 function open(address: string, { timeoutMs = 60_000, signal = never } = {}): Exchange {
-  return transport.open(address, 'the provider', timeoutMs, signal)
+  return transport.open(address, { name: 'the provider', timeoutMs, signal })
 }
 
 function post(exchange: Exchange, address: string): Promise<Response> {
