@@ -38,6 +38,7 @@ export function findGoogleModel(model: string): GoogleModel {
   const name = model.replace(/^models\//, '')
   if (name.startsWith('imagen-')) return /-fast-|^imagen-3/.test(name) ? { ...IMAGEN, sizeClasses: ['1K'] } : IMAGEN
   if (name.startsWith('gemini-2.')) return { ...GEMINI, sizeClasses: ['1K'] }
+  if (name.startsWith('gemini-3.1-flash-lite-')) return { ...GEMINI, ratios: [...RATIOS, ...NARROW_RATIOS], sizeClasses: ['1K'] }
   if (name.startsWith('gemini-3.1-')) return { ...GEMINI, ratios: [...RATIOS, ...NARROW_RATIOS] }
   return GEMINI
 }

@@ -5,9 +5,10 @@ import { type ModelPrice, PRICE_TABLE } from './price-table.ts'
 const SOURCE_PICTURE_TOKENS = 7_000
 const MILLION = 1_000_000
 
-/** The table's entry for a model, by its name without a provider's prefix. */
+/** The table's entry for a model, by its name without a provider's prefix; dated snapshots cost what the model costs. */
 export function findModelPrice(model: string): ModelPrice | undefined {
-  return PRICE_TABLE[model.replace(/^models\//, '')]
+  const name = model.replace(/^models\//, '')
+  return PRICE_TABLE[name] ?? PRICE_TABLE[name.replace(/-\d{4}-\d\d-\d\d$/, '')]
 }
 
 /** What one picture of a request costs at most, in US dollars, without its inputs; undefined when that is not known. */

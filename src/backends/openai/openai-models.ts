@@ -58,7 +58,7 @@ const COMPATIBLE: OpenAIModel = { ...GPT_IMAGE, dialect: 'compatible', takesResp
 /** What is known of a model by its name; behind OpenAI's own address every unknown one is taken for a GPT image model. */
 export function findOpenAIModel(model: string, isOpenAI: boolean): OpenAIModel {
   if (/^gpt-image-1(?:$|[.-])/.test(model)) return GPT_IMAGE_1
-  if (/^gpt-image-2(?:$|-)/.test(model)) return GPT_IMAGE_2
+  if (/^gpt-image-2(?:$|[.-])/.test(model)) return GPT_IMAGE_2
   if (/^(?:chat)?gpt-image-/.test(model)) return GPT_IMAGE
   if (model === 'dall-e-2') return DALL_E_2
   if (model === 'dall-e-3') return DALL_E_3

@@ -85,6 +85,7 @@ describe('generateContent', () => {
     ['gemini-3-pro-image', { width: 2048, height: 2048 }, { aspectRatio: '1:1', imageSize: '2K' }],
     ['gemini-3-pro-image', { width: 1000, height: 250 }, { aspectRatio: '21:9', imageSize: '1K' }],
     ['gemini-3.1-flash-image', { width: 1000, height: 250 }, { aspectRatio: '4:1', imageSize: '1K' }],
+    ['gemini-3.1-flash-lite-image', { width: 2000, height: 500 }, { aspectRatio: '4:1' }],
   ])('is asked by %s for %o as %o, and says that pixels are not promised', async (modelName, size, imageConfig) => {
     const { warnings } = await draw({ size }, { modelName })
     expect(upstream.requests[0]?.json()['generationConfig']).toMatchObject({ imageConfig })

@@ -115,7 +115,13 @@ describe('the estimate of a dry run', () => {
     expect(estimate('gpt-image-1')).toMatchObject({ perImageUsd: 0.25, totalUsd: 5, note: expect.stringMatching(/at most/i) })
   })
 
+  it('knows dated snapshots by the price of their model', () => {
+    expect(estimate('gpt-image-2-2026-04-21')).toMatchObject({ perImageUsd: 0.211 })
+    expect(estimate('gpt-image-1-mini-9')?.perImageUsd).toBeUndefined()
+  })
+
   it('says that a price is unknown, and never that it is nothing', () => {
+    expect(estimate('gpt-image-2.5-flare')?.totalUsd).toBeUndefined()
     const unknown = estimate('some-new-model')
     expect(unknown).toMatchObject({ perImageUsd: undefined, totalUsd: undefined, note: expect.stringContaining('unknown') })
   })
