@@ -4,9 +4,10 @@ import { nearestName } from '../config/nearest-name.ts'
 import { type BackendSettings, SHARED_SETTINGS, withDefaults } from '../config/settings.ts'
 import type { ImageBackend } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
+import type { OpenContext } from './open-context.ts'
 
-/** Opens a model behind a backend. Reads configuration only; heavy loading waits for the first call or `warmUp`. */
-export type BackendFactory = (settings: BackendSettings) => Promise<ImageBackend>
+/** Opens a model behind a backend. Reads configuration only, unless a download is permitted; heavy loading waits for the first call or `warmUp`. */
+export type BackendFactory = (settings: BackendSettings, context?: OpenContext) => Promise<ImageBackend>
 
 /** What a backend says to be known. */
 export interface BackendEntry {
@@ -48,6 +49,11 @@ const BUILT_IN: BackendPlugin = {
 /** The backends that one program knows. */
 export class BackendRegistry {
   readonly #entries = new Map<string, BackendEntry>(Object.entries(BUILT_IN))
+  readonly #context: OpenContext
+
+  constructor(context: OpenContext = {}) {
+    this.#context = context
+  }
 
   /** Adds a backend; a name that exists already is an error. */
   register(name: string, entry: BackendEntry): void {
@@ -100,7 +106,7 @@ export class BackendRegistry {
       )
     }
     const open = await entry.load()
-    return open(settings)
+    return open(settings, this.#context)
   }
 
   /** The registered name behind a name or an alias. */

@@ -8,20 +8,25 @@ import { listModels } from '../models/list-models.ts'
 import { describeModel } from '../pipelines/describe-model.ts'
 import type { ModelDescription } from '../pipelines/pipeline.ts'
 import type { CommandContext } from './command.ts'
+import { pullNamedModel, removeNamedModel } from './models-pull.ts'
 import { refuseStrayWords, refuseUnknownFlags } from './options.ts'
 import { printQuantized, QUANTIZATION_KINDS } from './quantize-model.ts'
 import { formatBytes, formatTable, type Terminal } from './terminal.ts'
 
-const ACTIONS = ['list', 'info', 'quantize']
+const FLAGS = ['action', 'name', 'model_type', 'output_dir', 'kind', 'torch_dtype', 'dtype', 'safety_checker', 'json']
+const ACTIONS = ['list', 'info', 'pull', 'rm', 'quantize']
 
-/** `diffgentor models list`, `models info NAME` and `models quantize NAME`. */
+/** `diffgentor models list`, `models info NAME`, `models pull ID`, `models rm ID` and `models quantize NAME`. */
 export const modelsCommand = ({ terminal }: CommandContext): CommandModule => ({
   command: 'models [action] [name]',
-  describe: 'List the models on this machine, tell what one is and can do, or write a smaller copy of one',
+  describe: 'List the models on this machine, tell what one is and can do, download or remove one, or write a smaller copy',
   builder: (yargs) =>
     yargs
-      .positional('action', { type: 'string', default: 'list', describe: 'list, info or quantize' })
-      .positional('name', { type: 'string', describe: 'Built-in name, folder or hub id; default: the built-in model' })
+      .positional('action', { type: 'string', default: 'list', describe: 'list, info, pull, rm or quantize' })
+      .positional('name', {
+        type: 'string',
+        describe: 'Built-in name, folder or hub id org/name[@revision]; for pull and rm a hub id',
+      })
       .option('model_type', { type: 'string', requiresArg: true, describe: 'Model family, when the folder does not tell' })
       .option('output_dir', { type: 'string', requiresArg: true, describe: 'New folder for the quantized model' })
       .option('kind', {
@@ -29,16 +34,27 @@ export const modelsCommand = ({ terminal }: CommandContext): CommandModule => ({
         describe:
           'int8-matmul keeps linear layers in bytes, int4-weights in four bits; convolutions and the VAE stay as they are',
       })
+      .option('torch_dtype', {
+        type: 'string',
+        alias: 'dtype',
+        requiresArg: true,
+        describe: 'Stored precision to pull: float32, float16, bfloat16, int8 or int4; default: what suits a CPU best',
+      })
+      .option('safety_checker', { type: 'boolean', describe: "Pull the model's own safety checker too" })
       .option('json', { type: 'boolean', describe: 'Print JSON' })
       .example('$0 models', 'What --model_name can name')
       .example('$0 models info emoji', 'Family, sizes, defaults and memory of a model')
+      .example('$0 models pull org/name', 'Download a model of the Hugging Face hub; --model_name org/name does it too')
+      .example('$0 models rm org/name', 'Remove that download')
       .example('$0 models quantize ./sd15 --output_dir ./sd15-int8', 'A copy with less disk and memory'),
   handler: async (args) => {
-    refuseUnknownFlags(args, ['action', 'name', 'model_type', 'output_dir', 'kind', 'json'])
+    refuseUnknownFlags(args, FLAGS)
     refuseStrayWords(args, 1)
     const action = String(args.action)
     if (action === 'list') await printList(terminal, args.json === true)
     else if (action === 'info') await printInfo(terminal, args)
+    else if (action === 'pull') await pullNamedModel(terminal, args)
+    else if (action === 'rm') await removeNamedModel(terminal, args)
     else if (action === 'quantize') await printQuantized(terminal, args)
     else throw unknownAction(action)
   },

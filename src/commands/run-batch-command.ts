@@ -16,7 +16,9 @@ import { openRows } from './open-rows.ts'
 import { readGivenFlags } from './options.ts'
 import { describeSettings } from './print-config.ts'
 import { createProgressDisplay } from './progress-display.ts'
+import { createPullDisplay } from './pull-display.ts'
 import { watchStopSignals } from './stop-signals.ts'
+import type { Terminal } from './terminal.ts'
 
 type BatchKind = 't2i' | 'edit'
 
@@ -34,7 +36,7 @@ export async function runBatchCommand(
     return
   }
   await using dataset = await openRows(kind, settings, terminal)
-  await using backend = await new BackendRegistry().open(settings)
+  await using backend = await openBackend(settings, terminal)
   refuseUnable(kind, backend)
   if (settings.dryRun) {
     terminal.stdout.write(await describeDryRun({ kind, dataset, backend, settings }))
@@ -68,6 +70,18 @@ export async function runBatchCommand(
   })
   if (!settings.quiet) terminal.stderr.write(describeSummary(summary))
   setExitCode(summary.interrupted ? (stopRequest.exitCode ?? 1) : summary.exitCode)
+}
+
+/** A model of the hub that is not here is downloaded first, but not to only say what a run would do. */
+async function openBackend(settings: BatchSettings, terminal: Terminal): Promise<ImageBackend> {
+  if (settings.dryRun) return await new BackendRegistry().open(settings)
+  using display = createPullDisplay({
+    terminal,
+    hideProgress: !settings.progress,
+    quiet: settings.quiet,
+    lineIntervalMs: settings.progressInterval * 1000,
+  })
+  return await new BackendRegistry({ onPull: display.onEvent }).open(settings)
 }
 
 /** A model that cannot do the command's work is told before anything starts. */

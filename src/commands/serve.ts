@@ -3,6 +3,9 @@ import { mergeSettings } from '../config/merge-settings.ts'
 import type { CommandContext } from './command.ts'
 import { declareSettings, readGivenFlags } from './options.ts'
 
+/** Milliseconds between two lines about a download, where there is no terminal. */
+const LINE_INTERVAL = 10_000
+
 /** `diffgentor serve`: the same backends behind HTTP. */
 export const serveCommand = ({ terminal, setExitCode }: CommandContext): CommandModule => ({
   command: 'serve',
@@ -21,10 +24,20 @@ export const serveCommand = ({ terminal, setExitCode }: CommandContext): Command
       terminal.stdout.write(describeSettings('serve', merged, {}, false))
       return
     }
-    const [{ runServe }, { BackendRegistry }] = await Promise.all([
+    const [{ runServe }, { BackendRegistry }, { createPullDisplay }] = await Promise.all([
       import('../serve/run-serve.ts'),
       import('../backends/registry.ts'),
+      import('./pull-display.ts'),
     ])
-    setExitCode(await runServe(merged.values, new BackendRegistry(), terminal))
+    const { quiet } = merged.values
+    using display = createPullDisplay({ terminal, hideProgress: false, quiet, lineIntervalMs: LINE_INTERVAL })
+    const ended = new AbortController()
+    const registry = new BackendRegistry({ onPull: display.onEvent, signal: ended.signal })
+    try {
+      setExitCode(await runServe(merged.values, registry, terminal))
+    } finally {
+      // A download that is still under way would keep the process alive.
+      ended.abort()
+    }
   },
 })

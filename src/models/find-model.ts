@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { nearestName } from '../config/nearest-name.ts'
 import { DiffgentorError } from '../errors.ts'
-import { findInHubCache, notDownloaded, parseHubId } from './hub-cache.ts'
+import { findInHubCache, type HubId, notDownloaded, parseHubId } from './hub-cache.ts'
 import { listModels } from './list-models.ts'
 import { type ModelSettings, namedFolders } from './model-folders.ts'
 
@@ -12,6 +12,8 @@ export interface FoundModel {
   /** Told to users and kept in recipes: the built-in name, the folder's name or the hub id. */
   name: string
   folder: string
+  /** The name is a hub id, and the folder its snapshot in the cache. */
+  hubId?: HubId
 }
 
 /** What `--model_name` means when it is absent. */
@@ -21,7 +23,14 @@ export const DEFAULT_MODEL = 'emoji'
  * Finds the model that a name means, in this order: built in, in the models folder, a path, a hub id in the hub cache. A name that
  * means nothing is a `model_not_found` error that lists what is known; nothing is downloaded.
  */
-export async function findModel(name: string = DEFAULT_MODEL, settings: ModelSettings): Promise<FoundModel> {
+export async function findModel(name: string | undefined, settings: ModelSettings): Promise<FoundModel> {
+  const found = await lookUpModel(name, settings)
+  if ('folder' in found) return found
+  throw notDownloaded(found, settings)
+}
+
+/** As `findModel`, but a hub id whose model is not in the cache is the answer, and no error. */
+export async function lookUpModel(name: string = DEFAULT_MODEL, settings: ModelSettings): Promise<FoundModel | HubId> {
   for (const parent of namedFolders(settings)) {
     const folder = join(parent, name)
     if (/^[\w.-]+$/.test(name) && !/^\.+$/.test(name) && (await isFolder(folder))) return { name, folder }
@@ -31,11 +40,11 @@ export async function findModel(name: string = DEFAULT_MODEL, settings: ModelSet
   if (await isFolder(path)) return { name: basename(path), folder: path }
   const hubId = parseHubId(name)
   const snapshot = hubId && (await findInHubCache(hubId, settings))
-  if (hubId && snapshot) return { name, folder: snapshot }
+  if (hubId && snapshot) return { name, folder: snapshot, hubId }
   if (/\.onnx$/i.test(name)) {
     throw notFound(`The model must be a folder with its graphs, configurations and tokenizer, got the file ${name}.`)
   }
-  if (hubId && !/^[.~]/.test(name)) throw notDownloaded(hubId, settings)
+  if (hubId) return hubId
   throw await unknownModel(name, settings)
 }
 

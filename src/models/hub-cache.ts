@@ -68,10 +68,10 @@ export async function listHubCache(settings: ModelSettings): Promise<{ name: str
 
 /** The error for a hub id whose model was not downloaded. */
 export function notDownloaded({ repository, revision }: HubId, settings: ModelSettings): DiffgentorError {
-  const option = revision === undefined ? '' : ` --revision ${revision}`
+  const name = revision === undefined ? repository : `${repository}@${revision}`
   return new DiffgentorError(
     'model_not_found',
-    `The model ${repository}${revision === undefined ? '' : `@${revision}`} is not in the hub cache ${hubCacheFolder(settings)}; download it with "hf download ${repository}${option}", or give a model folder.`,
+    `The model ${name} is not in the hub cache ${hubCacheFolder(settings)}; download it with "diffgentor models pull ${name}", or give a model folder.`,
     { field: 'model_name' },
   )
 }

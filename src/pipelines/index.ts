@@ -1,6 +1,8 @@
 export { type ProviderProbe, probeProviders } from '../onnx-runtime/probe-providers.ts'
 export { checkRequest } from './check-request.ts'
 export { describeModel } from './describe-model.ts'
+export { type GraphWish, holdsWish } from './folder/choose-graphs.ts'
+export { type HubLayout, hubLayout } from './folder/hub-layout.ts'
 export { listTokens } from './list-tokens.ts'
 export { openPipeline } from './open-pipeline.ts'
 export type * from './pipeline.ts'

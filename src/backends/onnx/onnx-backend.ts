@@ -14,11 +14,13 @@ import type {
   Size,
 } from '../../contract/index.ts'
 import { padEdit } from '../../images/pad-edit.ts'
-import { type FoundModel, findModel } from '../../models/find-model.ts'
+import type { FoundModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
 import { checkRequest, describeModel, listTokens, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
+import type { OpenContext } from '../open-context.ts'
 import { chooseSafetyChecker, withSafetyChecker } from './choose-safety-checker.ts'
 import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
+import { findModelFolder } from './find-model-folder.ts'
 import { type MemoryBudget, planMemory, whyOffload } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -27,10 +29,13 @@ const MIN_QUEUE = 2
 const MAX_IMAGES_PER_CALL = 64
 
 /** Opens a model folder behind processes of its own. Only its description is read now; a process starts with the first picture. */
-export async function openOnnxBackend(settings: BackendSettings & { batchSize?: number | undefined }): Promise<ImageBackend> {
-  const model = await findModel(settings.modelName, settings)
+export async function openOnnxBackend(
+  settings: BackendSettings & { batchSize?: number | undefined },
+  context: OpenContext = {},
+): Promise<ImageBackend> {
   const asked = planEngine(settings)
   await checkDevice(settings)
+  const model = await findModelFolder(settings, asked.dtype, context)
   const bare = await describeModel(model.folder, settings.modelType, asked.dtype)
   const safetyChecker = await chooseSafetyChecker(settings, bare)
   const description = withSafetyChecker(bare, safetyChecker)

@@ -7,7 +7,7 @@ import { HubClient } from './hub-client.ts'
 import type { HubFile } from './hub-file.ts'
 import type { HubSettings } from './hub-settings.ts'
 import type { OnPullEvent } from './pull-event.ts'
-import { countMissing, pullFiles } from './pull-files.ts'
+import { announcePull, pullFiles } from './pull-files.ts'
 
 /** Names that training programs give to the only adapter of a repository, best first. */
 const USUAL_NAMES = ['pytorch_lora_weights.safetensors', 'adapter_model.safetensors', 'learned_embeds.safetensors']
@@ -92,10 +92,7 @@ async function keep(
   const repository = new CachedRepository(client.id.repository, settings)
   const pull = { client, repository, ...options }
   await repository.prepare()
-  const missingBytes = await countMissing(files, pull)
-  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
-  const { blobs: cache } = repository
-  options.onEvent?.({ phase: 'plan', name: client.id.repository, files, totalBytes, missingBytes, cache })
+  await announcePull(files, pull)
   await pullFiles(files, pull)
   for (const file of files) await repository.place(client.commit, file)
   await repository.writeReference(client.id.revision ?? 'main', client.commit)

@@ -70,6 +70,12 @@ export class HubClient implements AsyncDisposable {
     return { start: response.statusCode === 206 ? readRangeStart(response, start) : 0, body: response.body }
   }
 
+  /** The text of a small file. */
+  async readText(path: string): Promise<string> {
+    const { body } = await this.openFile(path, 0)
+    return await body.text()
+  }
+
   /** Waits before a file is asked for again. */
   async pause(tries: number): Promise<void> {
     await this.#transport.pause(tries)

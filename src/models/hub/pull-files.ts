@@ -21,28 +21,34 @@ export interface FilesPull {
   onEvent?: OnPullEvent | undefined
 }
 
-/** How much of some files is not in the cache yet, in bytes. Throws `disk_full` when the disk has no room for it. */
-export async function countMissing(files: readonly HubFile[], { client, repository }: FilesPull): Promise<number> {
+/** Tells what is wanted and how much of it is not here yet, and gives the bytes of all. Throws `disk_full` when the disk has no room. */
+export async function announcePull(files: readonly HubFile[], { client, repository, onEvent }: FilesPull): Promise<number> {
+  const blobs = distinctBlobs(files)
+  const totalBytes = sumSizes(blobs)
   const missing = await Promise.all(
-    distinctBlobs(files).map(async (file) => {
+    blobs.map(async (file) => {
       const isHere = (await repository.findContent(client.commit, file)) !== undefined
       return isHere ? 0 : file.size - (await repository.countPartial(file))
     }),
   )
-  const needed = missing.reduce((sum, bytes) => sum + bytes, 0)
+  const missingBytes = missing.reduce((sum, bytes) => sum + bytes, 0)
+  const { repository: name } = client.id
   const { bavail, bsize } = await statfs(repository.blobs)
-  if (needed <= bavail * bsize) return needed
-  throw new DiffgentorError(
-    'disk_full',
-    `${client.id.repository} needs ${inGigabytes(needed)} more on the disk of ${repository.blobs}, which has ${inGigabytes(bavail * bsize)} free; make room or set HF_HOME to another disk.`,
-  )
+  if (missingBytes > bavail * bsize) {
+    throw new DiffgentorError(
+      'disk_full',
+      `${name} needs ${inGigabytes(missingBytes)} more on the disk of ${repository.blobs}, which has ${inGigabytes(bavail * bsize)} free; make room or set HF_HOME to another disk.`,
+    )
+  }
+  onEvent?.({ phase: 'plan', name, files, totalBytes, missingBytes, cache: repository.blobs })
+  return totalBytes
 }
 
 /** Downloads what is missing, several files at once, and tells how many bytes of all files are here. */
 export async function pullFiles(files: readonly HubFile[], pull: FilesPull): Promise<void> {
   const { client, repository, onEvent } = pull
   const blobs = distinctBlobs(files)
-  const totalBytes = blobs.reduce((sum, { size }) => sum + size, 0)
+  const totalBytes = sumSizes(blobs)
   const bytesOf = new Map<HubFile, number>()
   let bytes = 0
   const note = (file: HubFile, here: number) => {
@@ -100,6 +106,10 @@ async function shareOut(
 /** Two paths may have one content. */
 function distinctBlobs(files: readonly HubFile[]): HubFile[] {
   return [...new Map(files.map((file) => [file.blob, file])).values()]
+}
+
+function sumSizes(files: readonly HubFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0)
 }
 
 function inGigabytes(bytes: number): string {

@@ -16,16 +16,21 @@ export async function explainNoGraphs(folder: string, root: string): Promise<Dif
       `The folder ${folder} holds no ONNX graph (no *.onnx file in unet, transformer, vae_decoder …).`,
     )
   }
-  const command = OWN_EXPORT.test(await readClassName(root))
-    ? `"python tools/export/export_onnx.py ${folder} OUTPUT_FOLDER" (see tools/export/README.md)`
-    : `"optimum-cli export onnx --model ${folder} OUTPUT_FOLDER" (Python package optimum-onnx)`
+  const index = await readFile(join(root, 'model_index.json'), 'utf8').catch(() => '')
   return new DiffgentorError(
     'model_unreadable',
-    `The folder ${folder} holds PyTorch weights and no ONNX graphs; export them with ${command} and give OUTPUT_FOLDER.`,
+    `The folder ${folder} holds PyTorch weights and no ONNX graphs; ${adviseExport(folder, index)}.`,
   )
 }
 
-async function readClassName(root: string): Promise<string> {
-  const text = await readFile(join(root, 'model_index.json'), 'utf8').catch(() => '')
-  return /"_class_name"\s*:\s*"(\w+)"/.exec(text)?.[1] ?? ''
+/** How to make graphs of a model with PyTorch weights, as a clause. `index` is the text of its `model_index.json`. */
+export function adviseExport(model: string, index: string, place: 'folder' | 'hub' = 'folder'): string {
+  const className = /"_class_name"\s*:\s*"(\w+)"/.exec(index)?.[1] ?? ''
+  if (!OWN_EXPORT.test(className)) {
+    return `export them with "optimum-cli export onnx --model ${model} OUTPUT_FOLDER" (Python package optimum-onnx) and give OUTPUT_FOLDER`
+  }
+  // Our script reads folders only.
+  const folder = place === 'folder' ? model : 'MODEL_FOLDER'
+  const fetch = place === 'folder' ? '' : `get them with "hf download ${model} --local-dir ${folder}", `
+  return `${fetch}export them with "python tools/export/export_onnx.py ${folder} OUTPUT_FOLDER" (see tools/export/README.md) and give OUTPUT_FOLDER`
 }

@@ -56,10 +56,16 @@ export async function findGraphFiles(root: string, dtype?: StoredPrecision): Pro
 
 /** Every graph of every component, with the precisions that their names tell. */
 export async function listGraphFiles(root: string): Promise<Map<ComponentName, GraphFile[]>> {
+  return groupGraphs(root, await listGraphs(root))
+}
+
+/** Graph files of a model's folder by component; files that belong to none are left out, and those that lie too deep. */
+export function groupGraphs(root: string, paths: readonly string[]): Map<ComponentName, GraphFile[]> {
   const found = new Map<ComponentName, GraphFile[]>()
-  for (const path of await listGraphs(root)) {
-    const name = componentOf(relative(root, path))
-    if (name) found.set(name, [...(found.get(name) ?? []), { path, precision: precisionOf(relative(root, path)) }])
+  for (const path of paths) {
+    const place = relative(root, path)
+    const name = place.split(sep).length <= DEPTH ? componentOf(place) : undefined
+    if (name) found.set(name, [...(found.get(name) ?? []), { path, precision: precisionOf(place) }])
   }
   return found
 }
@@ -99,7 +105,8 @@ function precisionOf(path: string): StoredPrecision | undefined {
   return PRECISION_MARKS.find(([mark]) => marks.some((part) => mark.test(part)))?.[1]
 }
 
-function chooseFile(files: readonly GraphFile[], dtype: StoredPrecision | undefined): string {
+/** The file to load for a precision, or where none is wanted for a CPU. */
+export function chooseFile(files: readonly GraphFile[], dtype: StoredPrecision | undefined): string {
   const wanted = dtype === 'float32' ? [undefined, 'float32'] : [dtype]
   const matching = dtype && files.find((file) => wanted.includes(file.precision))
   const rank = (file: GraphFile) => PREFERENCE.indexOf(file.precision)
