@@ -39,6 +39,8 @@ export interface DrawOrder {
   quality?: number | undefined
   /** Pictures that the safety checker blackened are handed out, as the family's origin does, even where there are no others. */
   keepsFlagged?: boolean | undefined
+  /** Wishes that were read and cannot be honored, told with the answer. */
+  warnings?: readonly ImageWarning[] | undefined
   /** Place in the queue; see `Work`. */
   priority?: number | undefined
   skipsLimit?: boolean | undefined
@@ -85,7 +87,7 @@ export interface StartedDrawing {
 export function startDrawing(services: Services, order: DrawOrder, context: DrawContext): StartedDrawing {
   const { model } = order
   const seeds = chooseSeeds(order)
-  const request: ImageRequest = { ...services.loras.apply(model.id, order.request), seeds }
+  const request: ImageRequest = { ...askForOneFrame(model, services.loras.apply(model.id, order.request)), seeds }
   const deadline = new Deadline(services.settings.requestTimeout, context.signal)
   const ticket = services.queue.submit({
     model: model.id,
@@ -115,20 +117,33 @@ function chooseSeeds({ seed, request, model }: DrawOrder): number[] | undefined 
   return Array.from({ length: request.numImages }, (_, image) => (((base + image) % SEEDS) + SEEDS) % SEEDS)
 }
 
+/** A picture is one frame where the model makes films of one; others make all their frames for the first. */
+function askForOneFrame({ backend }: ServedModel, request: ImageRequest): ImageRequest {
+  if (request.diffusion?.numFrames !== undefined || backend.capabilities.video?.minFrames !== 1) return request
+  return { ...request, diffusion: { ...request.diffusion, numFrames: 1 } }
+}
+
 /** Size of the work: pixels × steps × pictures or frames. */
 export function measureCost({ backend }: ServedModel, request: ImageRequest): number {
   const { size, numInferenceSteps, numImages, diffusion } = request
-  const { width, height } = size ?? backend.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
+  const { sizes, video } = backend.capabilities
+  const { width, height } = size ?? sizes?.default ?? { width: 1024, height: 1024 }
+  const frames = diffusion?.numFrames ?? (video && video.minFrames === video.maxFrames ? video.minFrames : 1)
   const steps = numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1
-  return width * height * steps * numImages * (diffusion?.numFrames ?? 1)
+  return width * height * steps * numImages * frames
 }
 
 async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
   if (!order.keepsFlagged) refuseFlagged(result)
   const images = await Promise.all(result.images.map((image) => encodeImage(order, request, result, image)))
   const notes = order.sources?.notes ?? []
-  const warnings = notes.map((detail): ImageWarning => ({ kind: 'adjusted', field: 'image', detail }))
-  return { images, warnings: [...warnings, ...result.warnings], usage: result.usage, format: order.format }
+  const adjusted = notes.map((detail): ImageWarning => ({ kind: 'adjusted', field: 'image', detail }))
+  return {
+    images,
+    warnings: [...(order.warnings ?? []), ...adjusted, ...result.warnings],
+    usage: result.usage,
+    format: order.format,
+  }
 }
 
 /** Where nothing is left but black pictures, the request is refused as a provider would refuse it. */

@@ -195,10 +195,35 @@ describe('SGLang’s image fields', () => {
     expect((await draw({ output_quality: 'low' })).length).toBeLessThan((await draw({ output_quality: 'maximum' })).length)
     expect(await lookAt(await draw({ enable_upscaling: true, upscaling_scale: 2 }))).toMatchObject({ width: 80, height: 60 })
     expect(await lookAt(await draw({ enable_upscaling: true }))).toMatchObject({ width: 160, height: 120 })
-    await draw({ diffusers_kwargs: { clip_skip: 1, num_inference_steps: 3 }, generator_device: 'cuda', enable_teacache: true })
+    await draw({ diffusers_kwargs: { clip_skip: 1, num_inference_steps: 3 } })
     expect(server.backend.requests.at(-1)).toMatchObject({ numInferenceSteps: 3, diffusion: { clipSkip: 1 } })
     const huge = await generate(server, { prompt: 'x', size: '2048x2048', enable_upscaling: true, upscaling_scale: 8 })
     expect([huge.status, (await readJson(huge)).error.param]).toEqual([400, 'upscaling_scale'])
+  })
+})
+
+describe('SGLang’s fields that nothing honors', () => {
+  it('are told with the pictures, and not where nothing was wished for', async () => {
+    const server = await startTestServer()
+    const wishes = { generator_device: 'cuda', enable_teacache: true, background: 'transparent' }
+    const told = await generate(server, { prompt: 'x', ...wishes })
+    expect(told.headers.get('x-diffgentor-warnings')).toContain('enable_teacache is not honored')
+    const { warnings } = await readJson(told)
+    expect(warnings.map((text: string) => text.split(' ')[0])).toEqual(Object.keys(wishes))
+    const modest = { generator_device: 'cpu', enable_teacache: false, background: 'auto' }
+    expect((await readJson(await generate(server, { prompt: 'x', ...modest }))).warnings).toEqual([])
+    expect((await generate(server, { prompt: 'x', diffusers_kwargs: [1] })).status).toBe(422)
+  })
+
+  it('are told when a video is ordered, and stay told', async () => {
+    const server = await startTestServer()
+    const fields = { prompt: 'x', num_frames: 5, size: '16x16', enable_teacache: true, guidance_scale_2: 3 }
+    const ordered = await readJson(await post(server, '/v1/videos', fields))
+    const told = [expect.stringMatching(/^enable_teacache/), expect.stringMatching(/^guidance_scale_2/)]
+    expect(ordered.warnings).toEqual(told)
+    const look = async () => await readJson(await get(server, `/v1/videos/${ordered.id}`))
+    await expect.poll(async () => (await look()).status, { timeout: 20_000 }).toBe('completed')
+    expect((await look()).warnings).toEqual(told)
   })
 })
 

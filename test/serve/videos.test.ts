@@ -243,3 +243,30 @@ describe('videos', () => {
     ).rejects.toMatchObject({ status: 501 })
   })
 })
+
+describe('a picture of a model of films', () => {
+  const video = { frameMultiple: 4, minFrames: 1, maxFrames: 81, framesPerSecond: 16 }
+  const askedFrames = async (server: TestServer, path: string, body: object): Promise<number | undefined> => {
+    expect((await post(server, path, body)).status).toBe(200)
+    return server.backend.requests.at(-1)!.diffusion?.numFrames
+  }
+
+  it('is a film of one frame, whichever protocol asks for it', async () => {
+    const server = await startTestServer({ abilities: { video } })
+    for (const [path, body] of [
+      ['/v1/images/generations', { prompt: 'x' }],
+      ['/v1/chat/completions', { messages: [{ role: 'user', content: 'x' }] }],
+      ['/sdapi/v1/txt2img', { prompt: 'x' }],
+      ['/vertex_generate', { instances: [{ prompt: 'x' }] }],
+    ] as const)
+      expect([path, await askedFrames(server, path, body)]).toEqual([path, 1])
+  })
+
+  it('takes what the model makes where it makes no film so short, and nothing where it makes none', async () => {
+    const long = await startTestServer({ abilities: { video: { ...video, minFrames: 5 } } })
+    const still = await startTestServer({ abilities: { video: undefined } })
+    for (const server of [long, still]) {
+      expect(await askedFrames(server, '/v1/images/generations', { prompt: 'x' })).toBeUndefined()
+    }
+  })
+})

@@ -1,4 +1,5 @@
 import type { Drawing } from '../drawing.ts'
+import { toHeaderText, warningHeaders } from '../http/warning-headers.ts'
 
 /** What could not be honoured, one sentence each. */
 export function warningTexts({ warnings }: Pick<Drawing, 'warnings'>): string[] {
@@ -12,19 +13,12 @@ export function seedHeaders(seeds: readonly number[] | undefined): Record<string
 
 /** Headers that every answer with pictures carries: the seeds, and what could not be honoured. */
 export function drawingHeaders(drawing: Drawing): Record<string, string> {
-  const headers: Record<string, string> = {}
+  const headers = warningHeaders(warningTexts(drawing))
   const seeds = drawing.images.map((image) => image.seed)
   if (seeds.every((seed) => seed !== undefined) && seeds.length > 0) headers['x-seed'] = seeds.join(',')
-  const texts = warningTexts(drawing).map(toHeaderText)
-  if (texts.length > 0) headers['x-diffgentor-warnings'] = texts.join(' ')
   const mask = drawing.warnings.find((warning) => warning.field === 'mask')
   if (mask) headers['warning'] = `299 - "${toHeaderText(mask.detail).replaceAll('"', "'")}"`
   return headers
-}
-
-/** Headers hold visible ASCII only. */
-function toHeaderText(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000)
 }
 
 /** What the safety checker found, picture by picture, in the words of diffusers; nothing where none looked. */

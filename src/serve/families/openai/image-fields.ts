@@ -36,6 +36,9 @@ const SHARED_FIELDS = {
   prompt_syntax: wireWord(['none', 'a1111', 'compel']).describe('How weights in prompts are read'),
   eta: wireNumber(0, 100).describe('DDIM’s share of fresh noise'),
   lora: wireLora,
+  diffusers_kwargs: wireJson(z.record(z.string(), z.unknown())).describe('Further fields of this request, which win'),
+  generator_device: z.unknown().optional().describe('Not honored: noise comes from the CPU'),
+  enable_teacache: wireBoolean.describe('Not honored: every step is computed'),
 }
 
 export const GENERATION_FIELDS = z.object({
@@ -68,6 +71,8 @@ export const EDIT_FIELDS = z.object({
 export const VARIATION_FIELDS = EDIT_FIELDS.omit({ prompt: true }).extend({ prompt: wireText })
 
 export type GenerationFields = z.output<typeof GENERATION_FIELDS>
+/** What generations and edits have in common. */
+export type SharedFields = Omit<GenerationFields, 'style' | 'moderation'>
 export type EditFields = z.output<typeof EDIT_FIELDS>
 /** A reference to a source picture, as it stands in a request. */
 export type WireReference = z.output<typeof REFERENCE>

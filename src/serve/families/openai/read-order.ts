@@ -8,9 +8,8 @@ import { enlargeTimes } from '../../requests/enlarge-times.ts'
 import { readLoras } from '../../requests/lora-choice.ts'
 import { readSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
-import type { EditFields, GenerationFields } from './image-fields.ts'
-
-type SharedFields = Omit<GenerationFields, 'style' | 'moderation'>
+import type { EditFields, GenerationFields, SharedFields } from './image-fields.ts'
+import { listUnhonored } from './unhonored-fields.ts'
 
 /** Fields that only hosted models know. */
 const PASSED_ON = ['quality', 'background', 'moderation', 'style', 'user', 'input_fidelity'] as const
@@ -71,6 +70,7 @@ async function makeOrder(
     model,
     request: settleRequest(services.settings, model, request),
     sources: parts.sources,
+    warnings: listUnhonored(model, fields),
     finish: fields.enable_upscaling ? enlargeTimes(fields.upscaling_scale ?? 4) : undefined,
     seed: fields.seed,
     format: fields.output_format ?? 'png',

@@ -24,9 +24,14 @@ export function planFrames(rule: VideoRule, asked: Pick<VideoFields, 'seconds' |
   const most = Math.floor((maxFrames - 1) / multiple)
   const frames = Math.min(most, Math.max(fewest, Math.ceil((wanted - 1) / multiple))) * multiple + 1
   const isOut = wanted < minFrames || wanted > maxFrames || (asked.num_frames !== undefined && frames !== wanted)
-  const note = `The model makes videos of ${minFrames} to ${maxFrames} frames, one more than a multiple of ${multiple}: ${wanted} were asked for and ${frames} are made.`
+  const note = `The model makes videos of ${describeLengths(rule)}: ${wanted} were asked for and ${frames} are made.`
   const isAsked = asked.num_frames !== undefined || asked.seconds !== undefined
   return { frames, framesPerSecond, notes: isOut && isAsked ? [note] : [] }
+}
+
+function describeLengths({ frameMultiple, minFrames, maxFrames }: VideoRule): string {
+  if (minFrames === maxFrames) return `${minFrames} frames`
+  return `${minFrames} to ${maxFrames} frames, one more than a multiple of ${frameMultiple}`
 }
 
 /** Throws for more frames of a size than one request may hold in memory. */

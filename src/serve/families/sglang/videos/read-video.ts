@@ -55,13 +55,18 @@ async function planVideo(
   checkFrames(size, frames)
   const seed = order.seed ?? randomInt(SEEDS)
   const diffusion = { ...request.diffusion, numFrames: frames }
+  const unhonored = [...(order.warnings ?? []).map(({ detail }) => detail), ...listUnhonored(fields)]
   return {
-    order: { ...order, request: { ...request, numImages: 1, diffusion }, seed, format: 'webp' },
+    order: { ...order, request: { ...request, numImages: 1, diffusion }, seed, format: 'webp', warnings: undefined },
     size: { width: size.width, height: size.height },
     frames,
     framesPerSecond,
-    notes,
+    notes: [...notes, ...unhonored],
   }
+}
+
+function listUnhonored({ guidance_scale_2: second }: VideoFields): string[] {
+  return second === undefined ? [] : ['guidance_scale_2 is not honored: the model has one transformer.']
 }
 
 /** The model that was named, or the first one that makes videos. */

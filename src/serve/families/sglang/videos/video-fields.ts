@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { wireInteger, wireJson, wireText, wireWord } from '../../../requests/wire-fields.ts'
+import { wireInteger, wireJson, wireNumber, wireText, wireWord } from '../../../requests/wire-fields.ts'
 import { EDIT_FIELDS } from '../../openai/image-fields.ts'
 
 const PICTURES = EDIT_FIELDS.shape.images
@@ -22,10 +22,14 @@ export const VIDEO_FIELDS = z.object({
     scheduler: true,
     scheduler_config: true,
     lora: true,
+    diffusers_kwargs: true,
+    generator_device: true,
+    enable_teacache: true,
   }).shape,
   seconds: wireInteger(1, 3600).describe('Length, default 4, as near as the model comes'),
   fps: wireInteger(1, 120).describe('Frames a second; default: as the model was trained'),
   num_frames: wireInteger(1, 100_000).describe('Frames, in place of seconds'),
+  guidance_scale_2: wireNumber(0, 20).describe('Not honored: models with two transformers are not drawn with'),
   input_reference: PICTURES.describe('Picture to begin with, for models that take one'),
   reference_url: PICTURES.describe('Address of such a picture'),
 })
