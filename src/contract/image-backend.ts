@@ -1,5 +1,5 @@
 import type { EncodedPicture, ImageRequest } from './image-request.ts'
-import type { ImageResult, ImageWarning } from './image-result.ts'
+import type { ImageResult, ImageWarning, RawPicture } from './image-result.ts'
 import type { CaptionRequest, PictureEmbedding } from './picture-reading.ts'
 import type { Progress } from './progress.ts'
 
@@ -56,12 +56,16 @@ export interface BackendCapabilities {
   concurrency: number
   /** Calls cost money: a call that may have been billed is never repeated on its own. */
   paid: boolean
+  /** Awaits `beforeSend` of its calls; absent: a call counts as sent when it begins. */
+  announcesSends?: boolean | undefined
 }
 
 /** What comes with every call. */
 export interface CallContext {
   signal: AbortSignal
   onProgress?: ((event: Progress) => void) | undefined
+  /** Awaited whenever a request has waited its turn and is about to leave for a provider; a rejection keeps it from leaving. */
+  beforeSend?: (() => Promise<void>) | undefined
   /** A preview after every so many steps; absent or 0: none. */
   previewEvery?: number | undefined
 }
@@ -81,6 +85,8 @@ export interface ImageBackend extends AsyncDisposable {
   describePicture?(request: CaptionRequest, context: CallContext): Promise<string>
   /** What the model's encoders make of a picture; absent: it cannot tell. */
   embedPicture?(image: EncodedPicture, context: CallContext): Promise<PictureEmbedding>
+  /** Enlarges a picture with an ONNX super-resolution graph, by the path of its file; absent: it runs no graphs. */
+  enlargePicture?(picture: RawPicture, upscaler: string, context: CallContext): Promise<RawPicture>
   /** The pieces that the model's tokenizer makes of a prompt, in order; absent: it cannot tell. */
   listTokens?(prompt: string): Promise<string[]>
   /** Loads what the first call would load, so that faults show early. */

@@ -24,6 +24,11 @@ export function toGray(picture: RawPicture): RawPicture {
   return { ...picture, channels: 1, pixels: gray }
 }
 
+/** Every value counted from the other end: white for black. */
+export function invertPicture(picture: RawPicture): RawPicture {
+  return { ...picture, pixels: picture.pixels.map((value) => 255 - value) }
+}
+
 /** Blends a picture with alpha over one color; one without alpha is given back as three channels. */
 export function compositeOver(picture: RawPicture, color: readonly [number, number, number]): RawPicture {
   if (picture.channels !== 4) return toRgb(picture)

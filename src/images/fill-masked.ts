@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import type { RawPicture } from '../contract/index.ts'
+import { takeTurns } from '../event-loop/take-turns.ts'
 
 /** Blurs laid over each other from wide to narrow, each so often (stable-diffusion-webui, modules/masking.py). */
 const LAYERS = [
@@ -10,28 +11,40 @@ const LAYERS = [
   { radius: 2, times: 2 },
 ] as const
 
-/** Paints the surroundings of a mask's white part into it, blurred. The picture is RGB, the mask gray, both of one size. */
+/** Pixels worked on at once: one or two milliseconds. */
+const PART_PIXELS = 64 * 1024
+
+/**
+ * Paints the surroundings of a mask's white part into it, blurred. The picture is RGB, the mask gray, both of one size. Works in
+ * parts, so that a large picture holds up nobody.
+ */
 export async function fillMasked(picture: RawPicture, mask: RawPicture): Promise<RawPicture> {
-  const cut = cutOut(picture, mask)
-  // Colors times alpha, and alpha.
-  const laid = new Float32Array(cut.pixels.length)
-  for (const { radius, times } of LAYERS) layOver(laid, await blur(cut, radius), times)
-  layOver(laid, cut.pixels, 1)
+  const cut = await cutOut(picture, mask)
+  const layers: { pixels: Uint8Array; times: number }[] = []
+  for (const { radius, times } of LAYERS) layers.push({ pixels: await blur(cut, radius), times })
+  layers.push({ pixels: cut.pixels, times: 1 })
   const pixels = new Uint8Array(picture.pixels.length)
-  for (let from = 0, to = 0; from < laid.length; from += 4, to += 3) {
-    const alpha = laid[from + 3]! || 1
-    for (let channel = 0; channel < 3; channel++) pixels[to + channel] = Math.round(laid[from + channel]! / alpha)
-  }
+  await takeTurns(mask.pixels.length, PART_PIXELS, (start, end) => {
+    // Colors times alpha, and alpha.
+    const laid = new Float32Array((end - start) * 4)
+    for (const layer of layers) layOver(laid, layer.pixels.subarray(start * 4, end * 4), layer.times)
+    for (let from = 0, to = start * 3; from < laid.length; from += 4, to += 3) {
+      const alpha = laid[from + 3]! || 1
+      for (let channel = 0; channel < 3; channel++) pixels[to + channel] = Math.round(laid[from + channel]! / alpha)
+    }
+  })
   return { ...picture, pixels }
 }
 
 /** The picture with its masked part transparent. */
-function cutOut(picture: RawPicture, mask: RawPicture): RawPicture {
+async function cutOut(picture: RawPicture, mask: RawPicture): Promise<RawPicture> {
   const pixels = new Uint8Array(mask.pixels.length * 4)
-  for (let place = 0; place < mask.pixels.length; place++) {
-    pixels.set(picture.pixels.subarray(place * 3, place * 3 + 3), place * 4)
-    pixels[place * 4 + 3] = 255 - mask.pixels[place]!
-  }
+  await takeTurns(mask.pixels.length, PART_PIXELS, (start, end) => {
+    for (let place = start; place < end; place++) {
+      for (let channel = 0; channel < 3; channel++) pixels[place * 4 + channel] = picture.pixels[place * 3 + channel]!
+      pixels[place * 4 + 3] = 255 - mask.pixels[place]!
+    }
+  })
   return { ...picture, channels: 4, pixels }
 }
 

@@ -1,6 +1,6 @@
 import type { RawPicture, Size } from '../contract/index.ts'
 import { cropPicture, pastePicture } from './crop-picture.ts'
-import { type ResizeFilter, resizePicture } from './resize-picture.ts'
+import { type ResizeFilter, resizeInTurns, resizePicture } from './resize-picture.ts'
 
 /** How a picture of another shape comes to a size, as in diffusers: stretched, fitted in with its edges drawn out, or cut to fill. */
 export type FitMode = 'default' | 'fill' | 'crop'
@@ -17,30 +17,43 @@ export function fitPicture(
   filter: ResizeFilter = 'lanczos',
   mode: FitMode = 'default',
 ): RawPicture {
-  if (mode === 'default') return resizePicture(picture, size, filter)
-  const isWider = picture.width / picture.height > size.width / size.height
-  return mode === 'crop' ? fitAround(picture, size, filter, isWider) : fitInside(picture, size, filter, isWider)
+  return place(resizePicture(picture, contentSize(picture, size, mode), filter), size, mode)
 }
 
-function fitAround(picture: RawPicture, size: Size, filter: ResizeFilter, isWider: boolean): RawPicture {
-  const resized = resizePicture(picture, isWider ? atHeight(picture, size.height) : atWidth(picture, size.width), filter)
+/** As `fitPicture`, in parts, so that a large picture holds up nobody. */
+export async function fitInTurns(picture: RawPicture, size: Size, filter: ResizeFilter, mode: FitMode): Promise<RawPicture> {
+  return place(await resizeInTurns(picture, contentSize(picture, size, mode), filter), size, mode)
+}
+
+/** The size that the whole picture takes. */
+function contentSize(picture: Size, size: Size, mode: FitMode): Size {
+  if (mode === 'default') return size
+  const isWider = picture.width / picture.height > size.width / size.height
+  return isWider === (mode === 'crop') ? atHeight(picture, size.height) : atWidth(picture, size.width)
+}
+
+function place(resized: RawPicture, size: Size, mode: FitMode): RawPicture {
+  if (mode === 'default') return resized
+  return mode === 'crop' ? cutMiddle(resized, size) : drawOutEdges(resized, size)
+}
+
+function cutMiddle(resized: RawPicture, size: Size): RawPicture {
   const left = Math.floor(resized.width / 2) - Math.floor(size.width / 2)
   const top = Math.floor(resized.height / 2) - Math.floor(size.height / 2)
   return cropPicture(resized, { left, top, ...size })
 }
 
-function fitInside(picture: RawPicture, size: Size, filter: ResizeFilter, isWider: boolean): RawPicture {
-  const resized = resizePicture(picture, isWider ? atWidth(picture, size.width) : atHeight(picture, size.height), filter)
+function drawOutEdges(resized: RawPicture, size: Size): RawPicture {
   const left = Math.floor(size.width / 2) - Math.floor(resized.width / 2)
   const top = Math.floor(size.height / 2) - Math.floor(resized.height / 2)
-  const pixels = new Uint8Array(size.width * size.height * picture.channels)
-  const canvas: RawPicture = { ...picture, ...size, pixels }
+  const pixels = new Uint8Array(size.width * size.height * resized.channels)
+  const canvas: RawPicture = { ...resized, ...size, pixels }
   pastePicture(canvas, resized, { left, top })
-  if (isWider && top > 0) {
+  if (top > 0) {
     const band = { width: size.width, height: top }
     pastePicture(canvas, drawOut(resized, band, { vertical: at(0) }), { left: 0, top: 0 })
     pastePicture(canvas, drawOut(resized, band, { vertical: at(resized.height) }), { left: 0, top: top + resized.height })
-  } else if (!isWider && left > 0) {
+  } else if (left > 0) {
     const band = { width: left, height: size.height }
     pastePicture(canvas, drawOut(resized, band, { horizontal: at(0) }), { left: 0, top: 0 })
     pastePicture(canvas, drawOut(resized, band, { horizontal: at(resized.width) }), { left: left + resized.width, top: 0 })

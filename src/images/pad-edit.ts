@@ -3,7 +3,7 @@ import { DiffgentorError } from '../errors.ts'
 import { cropPicture, extendPicture } from './crop-picture.ts'
 import { decodePicture, readPictureHeader } from './decode-picture.ts'
 import { encodePicture } from './encode-picture.ts'
-import { resizePicture } from './resize-picture.ts'
+import { resizeInTurns } from './resize-picture.ts'
 
 /** An edit brought to a size that the model draws. */
 export interface PaddedEdit {
@@ -11,7 +11,7 @@ export interface PaddedEdit {
   /** The size to draw at. */
   size: Size
   /** Brings a drawn picture back to the source's size; one that an upscaler enlarged stays as much larger. */
-  finish(picture: RawPicture): RawPicture
+  finish(picture: RawPicture): Promise<RawPicture>
   /** One sentence, when the source had to be scaled. */
   note?: string | undefined
 }
@@ -27,7 +27,7 @@ export async function padEdit(edit: EditSource, rule: SizeRule): Promise<PaddedE
   const { width, height } = await readPictureHeader(first)
   const source = { width, height }
   const { size, content } = placeSource(source, rule)
-  if (isSame(size, source)) return { edit, size, finish: (picture) => picture }
+  if (isSame(size, source)) return { edit, size, finish: async (picture) => picture }
   const place = (bytes: Uint8Array) => placePicture(bytes, size, content)
   const isScaled = !isSame(content, source)
   return {
@@ -74,13 +74,13 @@ function fitInto(source: Size, only: readonly string[]): { size: Size; content: 
 
 async function placePicture(bytes: Uint8Array, size: Size, content: Size): Promise<Uint8Array> {
   const { picture } = await decodePicture(bytes)
-  return await encodePicture(extendPicture(resizePicture(picture, content, 'lanczos'), size), { format: 'png' })
+  return await encodePicture(extendPicture(await resizeInTurns(picture, content, 'lanczos'), size), { format: 'png' })
 }
 
-function takeBack(picture: RawPicture, size: Size, content: Size, source: Size): RawPicture {
+async function takeBack(picture: RawPicture, size: Size, content: Size, source: Size): Promise<RawPicture> {
   const scale = picture.width / size.width
   const drawn = cropPicture(picture, { left: 0, top: 0, width: content.width * scale, height: content.height * scale })
-  return resizePicture(drawn, { width: source.width * scale, height: source.height * scale }, 'lanczos')
+  return await resizeInTurns(drawn, { width: source.width * scale, height: source.height * scale }, 'lanczos')
 }
 
 function isSame(a: Size, b: Size): boolean {

@@ -76,20 +76,24 @@ export class DiffusionPipeline implements Pipeline {
     const stages = await this.#prepareStages(job)
     const images: GeneratedImage[] = []
     for (const [index, seed] of seedsOf(request).entries()) {
-      const drawn = await this.#enlarge(await drawImage(stages, { index, seed }), job)
+      const drawn = await this.#enlargeDrawn(await drawImage(stages, { index, seed }), job)
       images.push(safetyChecker ? await safetyChecker.judge(drawn, context) : drawn)
     }
     if (images.some(({ isFlagged }) => isFlagged)) warnings.add(FLAGGED)
     return { images, warnings: warnings.list, recipe: describeRecipe(this.family, job) }
   }
 
-  async #enlarge(image: GeneratedImage, { request, context }: DrawingJob): Promise<GeneratedImage> {
+  async enlarge(picture: RawPicture, file: string, context: CallContext): Promise<RawPicture> {
+    const upscaler = await openUpscaler(file, this.#model.store, context)
+    return await upscaler.enlarge(picture, context.signal)
+  }
+
+  async #enlargeDrawn(image: GeneratedImage, { request, context }: DrawingJob): Promise<GeneratedImage> {
     const file = request.diffusion?.upscale
     if (file === undefined || image.picture.kind !== 'raw') return image
-    const upscaler = await openUpscaler(file, this.#model.store, context)
-    if (!image.frames) return { ...image, picture: await upscaler.enlarge(image.picture, context.signal) }
+    if (!image.frames) return { ...image, picture: await this.enlarge(image.picture, file, context) }
     const frames: RawPicture[] = []
-    for (const frame of image.frames) frames.push(await upscaler.enlarge(frame, context.signal))
+    for (const frame of image.frames) frames.push(await this.enlarge(frame, file, context))
     return { ...image, picture: frames[0]!, frames }
   }
 

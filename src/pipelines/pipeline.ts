@@ -87,6 +87,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly runtimeMs: number
   /** Draws `request.seeds.length` pictures, one after the other. Rejects between two steps when the signal fires. */
   run(request: ImageRequest, context: CallContext): Promise<PipelineResult>
+  /** Enlarges a picture with a super-resolution graph, by the path of its file. Rejects between two tiles when the signal fires. */
+  enlarge(picture: RawPicture, upscaler: string, context: CallContext): Promise<RawPicture>
   /** Describes and embeds pictures; absent for models that cannot. */
   readonly reader?: PictureReader | undefined
   /** Opens every component that a text-to-image request needs. */

@@ -131,7 +131,7 @@ describe('padEdit', () => {
     const extended = (await decodePicture(padded.edit.images[0]!)).picture
     expect([extended.width, extended.height]).toEqual([192, 128])
     expect((await decodePicture(padded.edit.mask!)).picture.width).toBe(192)
-    expect(padded.finish(extended)).toEqual((await decodePicture(source)).picture)
+    expect(await padded.finish(extended)).toEqual((await decodePicture(source)).picture)
   })
 
   it('repeats the edges, so that no dark border is drawn into the picture', async () => {
@@ -151,7 +151,7 @@ describe('padEdit', () => {
     const padded = await padEdit({ images: [input('d-150x101')] }, { ...RULE, only: ['64x64', '128x64', '256x256'] })
     expect(padded.size).toEqual({ width: 128, height: 64 })
     const drawn = (await decodePicture(padded.edit.images[0]!)).picture
-    const finished = padded.finish(drawn)
+    const finished = await padded.finish(drawn)
     expect([finished.width, finished.height]).toEqual([150, 101])
     expect(padded.note).toMatch(/64x64, 128x64, 256x256 only.*150x101/)
   })
@@ -159,7 +159,7 @@ describe('padEdit', () => {
   it('leaves a result larger that an upscaler enlarged', async () => {
     const padded = await padEdit({ images: [input('d-150x101')] }, RULE)
     const enlarged: RawPicture = { kind: 'raw', channels: 3, width: 384, height: 256, pixels: new Uint8Array(384 * 256 * 3) }
-    expect(padded.finish(enlarged)).toMatchObject({ width: 300, height: 202 })
+    expect(await padded.finish(enlarged)).toMatchObject({ width: 300, height: 202 })
   })
 
   it('says what is possible when a source is too large', async () => {

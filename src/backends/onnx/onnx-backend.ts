@@ -81,7 +81,7 @@ interface Fitted {
   edit: EditSource | undefined
   /** Absent: the model chooses. */
   size: Size | undefined
-  finish?: ((picture: RawPicture) => RawPicture) | undefined
+  finish?: ((picture: RawPicture) => Promise<RawPicture>) | undefined
   note?: string | undefined
 }
 
@@ -124,8 +124,9 @@ class OnnxBackend implements ImageBackend {
     const calls = this.#split({ ...request, edit, size, seeds, numImages: seeds.length })
     this.#hash ??= this.#parts.hash().catch(() => undefined)
     const results = await this.#draw(calls, context, maxWorkers)
+    const images = results.flatMap((result) => result.images)
     return {
-      images: results.flatMap(({ images }) => images).map((image) => finishImage(image, finish)),
+      images: await Promise.all(images.map((image) => finishImage(image, finish))),
       warnings: [...noteAsWarning(note), ...distinctWarnings(results)],
       recipe: { backend: this.name, model: this.modelId, modelHash: await this.#hash, ...results[0]!.recipe },
     }
@@ -180,6 +181,10 @@ class OnnxBackend implements ImageBackend {
     checkRequest(this.#parts.description, request)
   }
 
+  async enlargePicture(picture: RawPicture, upscaler: string, { signal, onProgress }: CallContext): Promise<RawPicture> {
+    return (await this.#parts.pool.run({ type: 'enlarge', picture, upscaler }, { signal, onProgress })).picture!
+  }
+
   async listTokens(prompt: string): Promise<string[]> {
     return await listTokens(this.#parts.model.folder, prompt)
   }
@@ -203,8 +208,8 @@ class OnnxBackend implements ImageBackend {
   }
 }
 
-function finishImage(image: GeneratedImage, finish: Fitted['finish']): GeneratedImage {
-  return finish && image.picture.kind === 'raw' ? { ...image, picture: finish(image.picture) } : image
+async function finishImage(image: GeneratedImage, finish: Fitted['finish']): Promise<GeneratedImage> {
+  return finish && image.picture.kind === 'raw' ? { ...image, picture: await finish(image.picture) } : image
 }
 
 function noteAsWarning(note: string | undefined): ImageWarning[] {

@@ -2,7 +2,7 @@ import type { Progress } from '../../contract/index.ts'
 import type { ToWorker, WorkerAnswer } from './worker-protocol.ts'
 
 /** Work for a process that holds the model, without its id. */
-export type Work = WorkOf<'draw'> | WorkOf<'warm-up'> | WorkOf<'describe'> | WorkOf<'embed'>
+export type Work = WorkOf<'draw'> | WorkOf<'warm-up'> | WorkOf<'describe'> | WorkOf<'embed'> | WorkOf<'enlarge'>
 
 type WorkOf<Type extends ToWorker['type']> = Omit<Extract<ToWorker, { type: Type }>, 'id'>
 

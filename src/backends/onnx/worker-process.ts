@@ -56,6 +56,8 @@ async function perform(opened: Pipeline, message: Work, signal: AbortSignal): Pr
       return { text: (await opened.reader!.describe(message.request, context)).text }
     case 'embed':
       return { embedding: await opened.reader!.embed(message.image, context) }
+    case 'enlarge':
+      return { picture: await opened.enlarge(message.picture, message.upscaler, context) }
     case 'warm-up':
       await opened.warmUp(context)
       return {}

@@ -1,4 +1,11 @@
-import type { CaptionRequest, EncodedPicture, ImageRequest, PictureEmbedding, Progress } from '../../contract/index.ts'
+import type {
+  CaptionRequest,
+  EncodedPicture,
+  ImageRequest,
+  PictureEmbedding,
+  Progress,
+  RawPicture,
+} from '../../contract/index.ts'
 import { DiffgentorError, type ErrorCode, toDiffgentorError } from '../../errors.ts'
 import type { PipelineOptions, PipelineResult } from '../../pipelines/index.ts'
 
@@ -9,6 +16,7 @@ export type ToWorker =
   | { type: 'draw'; id: number; request: ImageRequest; previewEvery: number }
   | { type: 'describe'; id: number; request: CaptionRequest }
   | { type: 'embed'; id: number; image: EncodedPicture }
+  | { type: 'enlarge'; id: number; picture: RawPicture; upscaler: string }
   | { type: 'cancel'; id: number }
 
 /** What a worker answers. */
@@ -25,6 +33,8 @@ export interface WorkerAnswer {
   /** The words for a picture. */
   text?: string | undefined
   embedding?: PictureEmbedding | undefined
+  /** The enlarged picture. */
+  picture?: RawPicture | undefined
   /** Resident size of the process, in bytes. */
   residentBytes: number
   /** Milliseconds inside ONNX Runtime for this piece of work. */

@@ -11,6 +11,8 @@ const FREE_TILE = 512
 /** Pixels that neighboring tiles share, at most a quarter of a tile. */
 const OVERLAP = 32
 const COLORS = 3
+/** Pixels of a result at most: while tiles are joined, each takes 16 bytes. */
+const MAX_PIXELS = 128e6
 
 /** A super-resolution graph such as Real-ESRGAN: RGB [1, 3, H, W] of 0 … 1 to the same, some times larger. */
 export class Upscaler {
@@ -120,6 +122,13 @@ class Canvas {
 
   #allocate(scale: number): void {
     this.#scale = scale
+    if (this.#height * this.#width > MAX_PIXELS) {
+      throw new DiffgentorError(
+        'invalid_request',
+        `The enlarged picture would have ${this.#width}x${this.#height} pixels, more than the ${MAX_PIXELS / 1e6} megapixels allowed.`,
+        { field: 'upscale' },
+      )
+    }
     this.#weights = new Float32Array(this.#height * this.#width)
     this.#sums = new Float32Array(COLORS * this.#weights.length)
   }

@@ -1,12 +1,13 @@
 import type { RawPicture, Size } from '../../../contract/index.ts'
 import { blendPictures } from '../../../images/blend-pictures.ts'
-import { compositeOver, toGray, toRgb } from '../../../images/convert-channels.ts'
+import { compositeOver, invertPicture, toGray, toRgb } from '../../../images/convert-channels.ts'
+import { convertInBands } from '../../../images/convert-in-bands.ts'
 import { cropPicture, pastePicture } from '../../../images/crop-picture.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import { fillMasked } from '../../../images/fill-masked.ts'
-import { type FitMode, fitPicture } from '../../../images/fit-picture.ts'
-import { resizePicture } from '../../../images/resize-picture.ts'
+import { type FitMode, fitInTurns } from '../../../images/fit-picture.ts'
+import { resizeInTurns } from '../../../images/resize-picture.ts'
 import { softenMask } from '../../../images/soften-mask.ts'
 import { type Area, findMaskedArea, widenArea } from './masked-area.ts'
 
@@ -28,7 +29,7 @@ export interface InpaintWish {
 export interface PreparedInpaint {
   image: Uint8Array
   mask: Uint8Array
-  finish: (drawn: RawPicture) => RawPicture
+  finish: (drawn: RawPicture) => Promise<RawPicture>
 }
 
 /** Prepares a masked edit the origin's way: what the mask leaves black is the source's own pixels in the result. */
@@ -38,11 +39,12 @@ export async function prepareInpaint(
   size: Size,
   wish: InpaintWish,
 ): Promise<PreparedInpaint> {
-  const source = compositeOver((await decodePicture(imageBytes)).picture, [255, 255, 255])
-  const sentMask = resizePicture(toGray((await decodePicture(maskBytes)).picture), source, 'lanczos')
-  const sharpMask = wish.isInverted ? invert(sentMask) : sentMask
+  const source = await convertInBands((await decodePicture(imageBytes)).picture, 3, overWhite)
+  const gray = await convertInBands((await decodePicture(maskBytes)).picture, 1, toGray)
+  const sentMask = await resizeInTurns(gray, source, 'lanczos')
+  const sharpMask = wish.isInverted ? await convertInBands(sentMask, 1, invertPicture) : sentMask
   const mask = await softenMask(sharpMask, wish.blur)
-  const tight = wish.padding === undefined ? undefined : findMaskedArea(mask, wish.padding)
+  const tight = wish.padding === undefined ? undefined : await findMaskedArea(mask, wish.padding)
   return tight
     ? await prepareArea(source, mask, widenArea(tight, size, source), size, wish)
     : await prepareWhole(source, mask, size, wish)
@@ -55,15 +57,18 @@ async function prepareArea(
   size: Size,
   { fills }: InpaintWish,
 ): Promise<PreparedInpaint> {
-  const image = resizePicture(cropPicture(source, area), size, 'lanczos')
-  const fitted = resizePicture(cropPicture(mask, area), size, 'lanczos')
+  const part = cropPicture(source, area)
+  const partMask = cropPicture(mask, area)
+  const image = await resizeInTurns(part, size, 'lanczos')
+  const fitted = await resizeInTurns(partMask, size, 'lanczos')
   return {
     image: await toPng(fills ? await fillMasked(image, fitted) : image),
     mask: await toPng(fitted),
-    finish: (drawn) => {
-      const layer: RawPicture = { ...source, pixels: source.pixels.slice() }
-      pastePicture(layer, resizePicture(toRgb(drawn), area, 'lanczos'), area)
-      return blendPictures(source, layer, mask)
+    finish: async (drawn) => {
+      const back = await resizeInTurns(await convertInBands(drawn, 3, toRgb), area, 'lanczos')
+      const whole: RawPicture = { ...source, pixels: source.pixels.slice() }
+      pastePicture(whole, await blendPictures(part, back, partMask), area)
+      return whole
     },
   }
 }
@@ -74,17 +79,20 @@ async function prepareWhole(
   size: Size,
   { fit, fills }: InpaintWish,
 ): Promise<PreparedInpaint> {
-  const image = fitPicture(source, size, 'lanczos', fit)
-  const fitted = fitPicture(mask, size, 'lanczos', fit)
+  const image = await fitInTurns(source, size, 'lanczos', fit)
+  const fitted = await fitInTurns(mask, size, 'lanczos', fit)
   return {
     image: await toPng(fills ? await fillMasked(image, fitted) : image),
     mask: await toPng(fitted),
-    finish: (drawn) => blendPictures(image, resizePicture(toRgb(drawn), size, 'lanczos'), fitted),
+    finish: async (drawn) => {
+      const back = await resizeInTurns(await convertInBands(drawn, 3, toRgb), size, 'lanczos')
+      return await blendPictures(image, back, fitted)
+    },
   }
 }
 
-function invert(mask: RawPicture): RawPicture {
-  return { ...mask, pixels: mask.pixels.map((value) => 255 - value) }
+function overWhite(picture: RawPicture): RawPicture {
+  return compositeOver(picture, [255, 255, 255])
 }
 
 async function toPng(picture: RawPicture): Promise<Uint8Array> {

@@ -1,22 +1,28 @@
 import type { RawPicture, Size } from '../../../contract/index.ts'
+import { takeTurns } from '../../../event-loop/take-turns.ts'
 import type { Position } from '../../../images/crop-picture.ts'
 
 /** A part of a picture, in pixels. */
 export type Area = Position & Size
 
+/** Pixels looked at at once: about a millisecond. */
+const PART_PIXELS = 512 * 1024
+
 /** The smallest area that holds everything that is not black, with some pixels around it; undefined for an all-black mask. */
-export function findMaskedArea(mask: RawPicture, padding: number): Area | undefined {
+export async function findMaskedArea(mask: RawPicture, padding: number): Promise<Area | undefined> {
   const { width, height, pixels } = mask
   let [left, top, right, bottom] = [width, height, 0, 0]
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      if (pixels[at] === 0) continue
-      left = Math.min(left, x)
-      right = Math.max(right, x + 1)
-      top = Math.min(top, y)
-      bottom = Math.max(bottom, y + 1)
+  await takeTurns(height, Math.max(1, Math.floor(PART_PIXELS / width)), (start, end) => {
+    for (let y = start, at = start * width; y < end; y++) {
+      for (let x = 0; x < width; x++, at++) {
+        if (pixels[at] === 0) continue
+        left = Math.min(left, x)
+        right = Math.max(right, x + 1)
+        top = Math.min(top, y)
+        bottom = Math.max(bottom, y + 1)
+      }
     }
-  }
+  })
   if (right === 0) return undefined
   left = Math.max(0, left - padding)
   top = Math.max(0, top - padding)

@@ -1,9 +1,10 @@
 import type { ImageWarning, Size } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import { compositeOver } from '../../../images/convert-channels.ts'
+import { convertInBands } from '../../../images/convert-in-bands.ts'
 import { decodePicture, readPictureHeader } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
-import { type FitMode, fitPicture } from '../../../images/fit-picture.ts'
+import { type FitMode, fitInTurns } from '../../../images/fit-picture.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
@@ -85,8 +86,9 @@ async function chooseInpaintSize(model: ServedModel, image: Uint8Array): Promise
 }
 
 async function fitBytes(bytes: Uint8Array, size: Size, fit: FitMode): Promise<Uint8Array> {
-  const picture = compositeOver((await decodePicture(bytes)).picture, [255, 255, 255])
-  return await encodePicture(fitPicture(picture, size, 'lanczos', fit), { format: 'png' })
+  const { picture } = await decodePicture(bytes)
+  const opaque = await convertInBands(picture, 3, (band) => compositeOver(band, [255, 255, 255]))
+  return await encodePicture(await fitInTurns(opaque, size, 'lanczos', fit), { format: 'png' })
 }
 
 /** Latent noise and latent nothing are A1111's own. */
