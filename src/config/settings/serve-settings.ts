@@ -81,6 +81,11 @@ export const serveSettings = {
   }),
   metrics_public: flag({ ...serve, default: false, describe: '/metrics needs no key' }),
   lora_dir: text({ ...serve, placeholder: 'FOLDER', describe: 'Folder from which callers may name LoRA files' }),
+  upscaler_dir: text({
+    ...serve,
+    placeholder: 'FOLDER',
+    describe: 'Folder of ONNX super-resolution graphs that callers may name',
+  }),
   families: list({
     ...serve,
     expects: 'words such as openai,jobs',

@@ -1,29 +1,35 @@
-import type { Size } from '../../../contract/index.ts'
+import type { ImageRequest, ImageWarning, Size } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
-import { enlargePicture } from '../../../images/enlarge-picture.ts'
 import { type DrawContext, type Drawing, type DrawOrder, type StartedDrawing, startDrawing } from '../../drawing.ts'
 import { prepareEdit } from '../../requests/edit-source.ts'
 import { checkSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
 import type { Txt2imgFields } from './draw-fields.ts'
-import { findUpscaler, type Upscaler } from './upscalers.ts'
+import { enlargeToFill, scaleSize } from './enlarge-to-size.ts'
+import { takeLoraTags } from './lora-tags.ts'
+import { findUpscaler, LANCZOS, type Upscaler } from './upscalers.ts'
 
 /** A second pass: the picture enlarged and drawn over. */
 export interface HiresWish {
   size: Size
   upscaler: Upscaler
   strength: number
-  /** Absent: as many as in the first pass. */
-  numInferenceSteps: number | undefined
+  /** What the second pass asks for beside what the first one did. */
+  changes: Partial<ImageRequest>
+  warnings: ImageWarning[]
 }
 
 const DEFAULT_STRENGTH = 0.75
 const DEFAULT_SCALE = 2
 
 /** Reads `enable_hr` and what belongs to it. Throws when the model cannot edit or draw so large. */
-export function readHires(fields: Txt2imgFields, { model, request }: DrawOrder): HiresWish | undefined {
+export async function readHires(
+  services: Services,
+  fields: Txt2imgFields,
+  { model, request }: DrawOrder,
+): Promise<HiresWish | undefined> {
   if (!fields.enable_hr) return undefined
   const { capabilities } = model.backend
   if (!capabilities.edit) {
@@ -34,11 +40,27 @@ export function readHires(fields: Txt2imgFields, { model, request }: DrawOrder):
   const first = request.size ?? capabilities.sizes?.default ?? { width: 512, height: 512 }
   const size = enlargedSize(first, fields)
   checkSize(size, capabilities.sizes, model.id)
+  const { hr_upscaler: name } = fields
+  const known = name === undefined ? LANCZOS : await findUpscaler(services, name)
   return {
     size,
-    upscaler: findUpscaler(fields.hr_upscaler),
+    upscaler: known ?? LANCZOS,
     strength: fields.denoising_strength ?? DEFAULT_STRENGTH,
-    numInferenceSteps: fields.hr_second_pass_steps || undefined,
+    changes: readChanges(fields),
+    warnings: known ? [] : [replacedUpscaler(name!)],
+  }
+}
+
+function replacedUpscaler(name: string): ImageWarning {
+  return { kind: 'adjusted', field: 'hr_upscaler', detail: `There is no upscaler "${name}" here; Lanczos enlarged the picture.` }
+}
+
+function readChanges(fields: Txt2imgFields): Partial<ImageRequest> {
+  const { hr_prompt: prompt, hr_negative_prompt: negativePrompt, hr_second_pass_steps: steps } = fields
+  return {
+    ...(prompt && { prompt: takeLoraTags(prompt).prompt }),
+    ...(negativePrompt && { negativePrompt }),
+    ...(steps && { numInferenceSteps: steps }),
   }
 }
 
@@ -47,7 +69,7 @@ function enlargedSize({ width, height }: Size, fields: Txt2imgFields): Size {
   if (wide > 0 && tall > 0) return { width: wide, height: tall }
   if (wide > 0) return { width: wide, height: Math.round((height * wide) / width) }
   if (tall > 0) return { width: Math.round((width * tall) / height), height: tall }
-  return { width: Math.round(width * scale), height: Math.round(height * scale) }
+  return scaleSize({ width, height }, scale)
 }
 
 /** Draws over each picture of a finished first pass, with its own seed. */
@@ -62,14 +84,14 @@ export async function drawSecondPass(
   const passes: Drawing[] = []
   for (const { bytes, seed } of first.images) {
     const { picture } = await decodePicture(bytes)
-    const enlarged = await encodePicture(await enlargePicture(picture, wish.size, wish.upscaler.filter), { format: 'png' })
-    const prepared = await prepareEdit(order.model, { images: [enlarged] }, wish.size)
+    const enlarged = await enlargeToFill(services, wish.upscaler, picture, wish.size, context.signal)
+    const prepared = await prepareEdit(order.model, { images: [await encodePicture(enlarged, { format: 'png' })] }, wish.size)
     const request = {
       ...order.request,
+      ...wish.changes,
       numImages: 1,
       size: wish.size,
       edit: { ...prepared.edit, strength: wish.strength },
-      numInferenceSteps: wish.numInferenceSteps ?? order.request.numInferenceSteps,
     }
     const started = startDrawing(services, { ...order, request, sources: undefined, seed, skipsLimit: true }, context)
     onStart(started)

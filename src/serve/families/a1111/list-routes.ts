@@ -6,7 +6,7 @@ import type { ServedModel } from '../../model-pool.ts'
 import type { Services } from '../../services.ts'
 import { A1111_ERRORS } from './errors.ts'
 import { SAMPLERS, SCHEDULES } from './samplers.ts'
-import { UPSCALERS } from './upscalers.ts'
+import { readUpscalers } from './upscalers.ts'
 
 const NAMED = z.looseObject({ name: z.string() })
 
@@ -28,7 +28,7 @@ export function registerLists(book: RouteBook, services: Services): void {
   list('schedulers', 'List the layouts of steps', describeSchedules)
   const model = z.looseObject({ title: z.string(), model_name: z.string() })
   list('sd-models', 'List the models', () => services.models.models.map(describeModel), model)
-  list('upscalers', 'List the ways to enlarge', describeUpscalers)
+  list('upscalers', 'List the ways to enlarge', () => describeUpscalers(services))
   list('latent-upscale-modes', 'List the ways to enlarge latents: none', () => [])
   list('sd-vae', 'List other VAEs: none', () => [], z.looseObject({ model_name: z.string() }))
   list('sd-modules', 'List other VAEs and text encoders: none', () => [], z.looseObject({ model_name: z.string() }))
@@ -45,9 +45,15 @@ function describeModel({ id }: ServedModel): object {
   return { title: id, model_name: id, hash: null, sha256: null, filename: id, config: null }
 }
 
-function describeUpscalers(): object[] {
-  const names = ['None', ...UPSCALERS.map(({ name }) => name)]
-  return names.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 }))
+async function describeUpscalers(services: Services): Promise<object[]> {
+  const entries = [undefined, ...(await readUpscalers(services))]
+  return entries.map((upscaler) => ({
+    name: upscaler?.name ?? 'None',
+    model_name: upscaler && 'graph' in upscaler ? upscaler.name : null,
+    model_path: null,
+    model_url: null,
+    scale: 4,
+  }))
 }
 
 async function describeLoras({ settings }: Services): Promise<object[]> {

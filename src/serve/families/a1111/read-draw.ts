@@ -53,7 +53,8 @@ export async function readTxt2img(reader: DrawReader, fields: Txt2imgFields): Pr
     format: 'png',
   }
   const orders = Array.from({ length: fields.n_iter ?? 1 }, () => order)
-  return makePlan(fields, base.model, orders, base.warnings, readHires(fields, order))
+  const hires = await readHires(reader.services, fields, order)
+  return makePlan(fields, base.model, orders, [...base.warnings, ...(hires?.warnings ?? [])], hires)
 }
 
 /** What txt2img and img2img share; `source` is the picture of an edit. */
