@@ -1,4 +1,3 @@
-import { runRequest } from '../backends/run-request.ts'
 import type { GeneratedImage, ImageRequest, ImageResult, Progress, Usage } from '../contract/index.ts'
 import { type DiffgentorError, toDiffgentorError } from '../errors.ts'
 import { hashBytes } from '../event-loop/hash-bytes.ts'
@@ -12,6 +11,7 @@ import type { LedgerOutput } from './ledger-entry.ts'
 import { formatOfName, latentsNameOf } from './output-names.ts'
 import type { RowPlan } from './plan-row.ts'
 import { endsRun } from './retry.ts'
+import { sendCall } from './send-call.ts'
 import type { RowSources } from './source-loader.ts'
 
 /** A row on its way: what is drawn and saved of it already. A repeat goes on behind it, so that nothing is paid for twice. */
@@ -66,9 +66,7 @@ async function drawCall(
     let reservation: Reservation | undefined
     try {
       reservation = await run.gate?.reserve(call, run.control.draining)
-      await onSend()
-      drawing.isSent = true
-      const result = await runRequest(run.backend, call, { signal: run.control.stopping, onProgress })
+      const result = await sendCall(run, drawing, call, { announce: onSend, onProgress })
       drawing.isSent = false
       settle(run, drawing, reservation, result.usage)
       run.slots.grow()

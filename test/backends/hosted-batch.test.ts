@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openBudget } from '../../src/backends/hosted/estimate-run.ts'
+import type { BatchEvent } from '../../src/batch/batch-events.ts'
 import { BATCH_SETTINGS, type BatchSettings, withDefaults } from '../../src/config/settings.ts'
-import { lastStatuses, listPictures, makeFolder, readLedger, tryBatch } from '../batch/batch-harness.ts'
+import { type BatchTry, lastStatuses, listPictures, makeFolder, readLedger, tryBatch } from '../batch/batch-harness.ts'
 import { type FakeUpstream, type Reply, startUpstream } from './support/fake-upstream.ts'
 import { errorReply, openAgainst, picturesReply } from './support/openai-upstream.ts'
 import { drawPicture, toBase64 } from './support/pictures.ts'
@@ -23,11 +24,11 @@ afterEach(() => upstream[Symbol.asyncDispose]())
 const rowsOf = (count: number) => Array.from({ length: count }, (_, place) => ({ prompt: `fox ${place}` }))
 
 /** Runs a batch on the openai backend against the upstream. */
-async function run(rows: number, values: Partial<BatchSettings> = {}) {
+async function run(rows: number, values: Partial<BatchSettings> = {}, options: Partial<BatchTry> = {}) {
   const settings = { backend: 'openai', modelName: 'dall-e-3', retryDelay: 0, ...values }
   await using backend = await openAgainst(upstream.url, { modelName: 'dall-e-3', ...values })
   const gate = openBudget(backend.modelId, withDefaults(BATCH_SETTINGS, settings))
-  return await tryBatch({ rows: rowsOf(rows), folder, backend, gate, settings })
+  return await tryBatch({ rows: rowsOf(rows), folder, backend, gate, settings, ...options })
 }
 
 describe('a batch on a hosted model', () => {
@@ -64,6 +65,21 @@ describe('a batch on a hosted model', () => {
     expect(upstream.requests).toHaveLength(2)
     expect(lastStatuses(folder)).toEqual({ 0: 'done' })
   })
+
+  it.each(['drain', 'signal'] as const)(
+    'at a %s leaves rows pending that wait for the rate limit: nothing was sent',
+    async (end) => {
+      const ending = new AbortController()
+      const onEvent = ({ type }: BatchEvent) => void (type === 'row-end' && ending.abort())
+      const { summary } = await run(3, { rpm: 1 }, { [end]: ending.signal, onEvent })
+      expect(summary).toMatchObject({ done: 1, unknown: 0, pending: 2, interrupted: true })
+      expect(upstream.requests).toHaveLength(1)
+      expect(readLedger(folder).map(({ index, status }) => [index, status])).toEqual([
+        [0, 'started'],
+        [0, 'done'],
+      ])
+    },
+  )
 
   it('ends at a wrong key, with the other rows pending', async () => {
     faults = Array.from({ length: 100 }, () => errorReply(401, { code: 'invalid_api_key' }))

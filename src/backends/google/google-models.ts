@@ -59,5 +59,6 @@ export function describeGoogleModel(model: GoogleModel, concurrency: number): Ba
     maxInputImages: model.maxInputImages,
     concurrency,
     paid: true,
+    announcesSends: true,
   }
 }

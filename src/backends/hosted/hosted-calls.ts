@@ -37,8 +37,8 @@ export class HostedCalls implements AsyncDisposable {
     this.#transport = new Transport(options.concurrency)
   }
 
-  /** Waits for its turn, tells `start`, and sends, with pictures in place of their marks. */
-  async call<T>(ask: Ask<T>, { signal, onProgress }: CallContext, enclosures?: Enclosures): Promise<T> {
+  /** Waits for its turn, announces the request, and sends, with pictures in place of their marks. */
+  async call<T>(ask: Ask<T>, { signal, onProgress, beforeSend }: CallContext, enclosures?: Enclosures): Promise<T> {
     // A batch hands one signal to every row; hundreds of listeners on it are no leak.
     setMaxListeners(0, signal)
     const lease = await this.#pool.acquire(signal)
@@ -46,6 +46,7 @@ export class HostedCalls implements AsyncDisposable {
     const { timeoutMs } = this.#options
     const exchange = this.#transport.open(endpoint.baseUrl, { name: endpoint.name, timeoutMs, signal, enclosures })
     try {
+      await beforeSend?.()
       onProgress?.({ phase: 'start' })
       const value = await ask(endpoint, exchange.fetch)
       lease.succeed()

@@ -82,5 +82,6 @@ export function describeOpenAIModel(model: OpenAIModel, concurrency: number): Ba
     sizes: model.sizes,
     concurrency,
     paid: true,
+    announcesSends: true,
   }
 }
