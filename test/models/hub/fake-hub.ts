@@ -26,6 +26,8 @@ export interface FakeHub extends AsyncDisposable {
   repositories: Map<string, FakeRepository>
   /** The next answers with a file's content, by path: end the connection after so many bytes. */
   cuts: Map<string, number[]>
+  /** The next answer with a file's content, by path: send so many bytes and then nothing more. */
+  stalls: Map<string, number>
   /** Paths whose content comes with a wrong byte at its end, so many times. */
   spoiled: Map<string, number>
   /** Files larger than this are large files: named by SHA-256 and sent from another host. */
@@ -53,6 +55,7 @@ export async function startFakeHub(repositories: Record<string, FakeRepository> 
     requests,
     repositories: new Map(Object.entries(repositories)),
     cuts: new Map(),
+    stalls: new Map(),
     spoiled: new Map(),
     largeFrom: 64,
     async [Symbol.asyncDispose]() {
@@ -119,7 +122,10 @@ function sendContent(hub: FakeHub, content: Buffer, path: string, request: Incom
   if (start > 0) response.writeHead(206, { ...length, 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` })
   else response.writeHead(200, length)
   const cut = hub.cuts.get(path)?.shift()
-  if (cut === undefined) response.end(rest)
+  const stall = hub.stalls.get(path)
+  hub.stalls.delete(path)
+  if (stall !== undefined) response.write(rest.subarray(0, stall))
+  else if (cut === undefined) response.end(rest)
   else response.write(rest.subarray(0, cut), () => response.destroy())
 }
 
