@@ -54,6 +54,10 @@ describe('mflux-server: ordering', () => {
       },
       message,
     })
+    expect((await refusal({ prompt: 'x', seed: 'abc', steps: 0 })).errors).toEqual({
+      seed: expect.stringMatching(/^'abc' does not match /),
+      steps: '0 is less than the minimum of 1',
+    })
     expect(await readJson(await post(server, '/generate', { prompt: 'x', width: 5000 }))).toMatchObject({
       message: expect.stringContaining('5000'),
     })
@@ -79,10 +83,33 @@ describe('mflux-server: ordering', () => {
       numInferenceSteps: 3,
       guidanceScale: 2,
       seeds: [5],
-      edit: { strength: 0.6 },
+      edit: { images: [expect.anything()] },
     })
-    const { task_id: plain } = await order(server, { prompt: 'x', init_image: '%%%' })
-    await finished(server, plain)
+  })
+
+  it.each([
+    [20, 8],
+    [9, 3],
+    [5, 2],
+    [4, 1],
+    [2, 1],
+    [1, 0],
+  ])('of %d steps leaves out %d to begin with a source, as the origin does', async (steps, left) => {
+    const server = await startTestServer()
+    const source = (await makePng(32, 32)).toString('base64')
+    const { task_id: id } = await order(server, { prompt: 'x', steps, init_image: source })
+    await finished(server, id)
+    expect(server.backend.requests[0]!.edit!.strength).toBe((steps - left) / steps)
+  })
+
+  it('draws without a source that cannot be read, and says so with the picture', async () => {
+    const server = await startTestServer()
+    for (const query of ['', '&base64=1']) {
+      const { task_id: id } = await order(server, { prompt: 'x', init_image: '%%%' })
+      await finished(server, id)
+      const image = await ask(server, `/image?task_id=${id}${query}`)
+      expect(image.headers.get('x-diffgentor-warnings')).toBe('init_image is ignored: it cannot be read.')
+    }
     expect(server.backend.requests[1]).toMatchObject({ guidanceScale: 3.5, edit: undefined })
   })
 })

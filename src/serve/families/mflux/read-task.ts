@@ -1,4 +1,5 @@
-import type { EditSource, ImageRequest, Size } from '../../../contract/index.ts'
+import type { ImageRequest, ImageWarning, Size } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
@@ -11,8 +12,8 @@ import type { TaskFields } from './task-fields.ts'
 const DEFAULT_GUIDANCE = 3.5
 const DEFAULT_QUALITY = 85
 
-/** The origin keeps 0.4 of the source: that share of the steps is left out. */
-const SOURCE_STRENGTH = 0.6
+/** The share of the steps that the origin leaves out to begin with a source. */
+const KEPT_SHARE = 0.4
 
 const SEEDS = 2n ** 32n
 
@@ -25,19 +26,19 @@ export async function readTask(
 ): Promise<{ order: DrawOrder; facts: TaskFacts }> {
   const { backend } = model
   const asked = readSides(fields, model)
-  const prepared = await prepareSource(services, model, fields.init_image, asked, signal)
+  const { prepared, warnings } = await prepareSource(services, model, fields.init_image, asked, signal)
   checkMode(services, prepared ? 'edit' : 'generate')
-  const edit: EditSource | undefined = prepared && { ...prepared.edit, strength: SOURCE_STRENGTH }
-  const guidance = fields.guidance ?? DEFAULT_GUIDANCE
   const request: ImageRequest = {
     prompt: fields.prompt,
     numImages: 1,
     size: prepared?.size ?? asked,
     numInferenceSteps: fields.steps,
-    guidanceScale: backend.capabilities.guidanceScale ? guidance : undefined,
-    edit,
+    guidanceScale: fields.guidance ?? (backend.capabilities.guidanceScale ? DEFAULT_GUIDANCE : undefined),
+    edit: prepared?.edit,
   }
   const settled = settleRequest(services.settings, model, request)
+  const steps = settled.numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1
+  if (settled.edit) settled.edit = { ...settled.edit, strength: sourceStrength(steps) }
   const { width, height } = settled.size ?? backend.capabilities.sizes?.default ?? { width: 1024, height: 1024 }
   const seed = String(fields.seed ?? Math.floor(Date.now() / 1000)).trim()
   const format = fields.format?.trim().toUpperCase() === 'PNG' ? 'PNG' : 'JPEG'
@@ -50,14 +51,15 @@ export async function readTask(
       seed: backend.capabilities.seed ? Number(BigInt.asUintN(32, BigInt(seed) % SEEDS)) : undefined,
       format: format === 'PNG' ? 'png' : 'jpeg',
       quality: format === 'PNG' ? undefined : quality,
+      warnings,
     },
     facts: {
       prompt: fields.prompt,
       seed,
       height,
       width,
-      steps: settled.numInferenceSteps ?? backend.defaults?.numInferenceSteps ?? 1,
-      guidance: settled.guidanceScale ?? guidance,
+      steps,
+      guidance: settled.guidanceScale ?? DEFAULT_GUIDANCE,
       format,
       quality,
       priority: fields.priority ?? false,
@@ -72,15 +74,33 @@ function readSides({ width, height }: TaskFields, { backend }: ServedModel): Siz
   return { width: width ?? usual.width, height: height ?? usual.height }
 }
 
-/** The source of an edit; undefined for none, and for one that cannot be read. */
+/**
+ * What runs of the steps with a source: the origin leaves out `floor(0.4 × steps)` of them, and at least one. Of a single step
+ * nothing can be left out.
+ */
+function sourceStrength(steps: number): number {
+  if (steps === 1) return 1
+  return (steps - Math.max(1, Math.floor(steps * KEPT_SHARE))) / steps
+}
+
+/** The source of an edit, if there is one that can be read. */
 async function prepareSource(
   services: Services,
   model: ServedModel,
   picture: unknown,
   asked: Size | undefined,
   signal: AbortSignal,
-): Promise<PreparedEdit | undefined> {
-  if (picture === undefined) return undefined
-  const bytes = await readPicture(services, picture, signal, 'init_image').catch(() => undefined)
-  return bytes && (await prepareEdit(model, { images: [bytes] }, asked))
+): Promise<{ prepared: PreparedEdit | undefined; warnings: ImageWarning[] }> {
+  if (picture === undefined) return { prepared: undefined, warnings: [] }
+  try {
+    const bytes = await readPicture(services, picture, signal, 'init_image')
+    return { prepared: await prepareEdit(model, { images: [bytes] }, asked), warnings: [] }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof DiffgentorError) || error.code !== 'unreadable_image') throw error
+    return {
+      prepared: undefined,
+      warnings: [{ kind: 'ignored', field: 'init_image', detail: 'init_image is ignored: it cannot be read.' }],
+    }
+  }
 }

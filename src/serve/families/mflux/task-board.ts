@@ -3,6 +3,7 @@ import { DiffgentorError, toDiffgentorError } from '../../../errors.ts'
 import { OUTPUT_FORMATS } from '../../../images/encode-picture.ts'
 import { type Drawing, type DrawOrder, startDrawing } from '../../drawing.ts'
 import type { StoredPicture } from '../../image-store.ts'
+import { warningTexts } from '../../requests/drawing-headers.ts'
 import type { Ticket } from '../../run-queue.ts'
 import type { Services } from '../../services.ts'
 import { DrawingRate } from './drawing-rate.ts'
@@ -118,10 +119,11 @@ export class TaskBoard {
 
   async #finish(task: Task, drawing: Promise<Drawing>): Promise<void> {
     try {
-      const { images, format } = await drawing.finally(() => {
+      const { images, format, warnings } = await drawing.finally(() => {
         task.ticket = undefined
       })
       const bytes = images.map((image) => image.bytes)
+      task.warnings = warningTexts({ warnings })
       task.storedAs = await this.#services.store?.add(bytes, OUTPUT_FORMATS[format].mime)
       task.endTime = unixSeconds()
       this.#rate.learn(pixelsOf(task), task.endTime - (task.computeTime ?? task.startTime))

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { RawFields } from '../../http/json-body.ts'
 
+const SEED_FORM = /^\s*-?\d{1,100}\s*$/
+
 export const TASK_FIELDS = z.object({
   prompt: z.string().max(32_000).describe('What to draw'),
   seed: z
-    .union([z.string().regex(/^\s*-?\d+\s*$/), z.int()])
+    .union([z.string().regex(SEED_FORM), z.int()])
     .optional()
     .describe('Default: the current Unix time'),
   height: z.int().min(1).max(65_535).optional().describe('Height in pixels; default: the model decides'),
@@ -50,6 +52,7 @@ function describeFault(name: string, value: unknown, issue: z.core.$ZodIssue): s
   if (issue.code === 'too_big') {
     return name === 'prompt' ? 'The prompt is too long' : `${quote(value)} is greater than the maximum of ${issue.maximum}`
   }
+  if (name === 'seed' && typeof value === 'string') return `${quote(value)} does not match '${SEED_FORM.source}'`
   return `${quote(value)} is not of type '${TYPES[name]}'`
 }
 

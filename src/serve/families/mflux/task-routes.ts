@@ -3,6 +3,7 @@ import { jsonAnswer } from '../../http/json-answer.ts'
 import { ownerOf } from '../../http/owner.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { ServerContext } from '../../http/server-env.ts'
+import { warningHeaders } from '../../http/warning-headers.ts'
 import { addTwice, answerNothing } from './routes.ts'
 import { describeTask, type Task } from './task.ts'
 import type { TaskBoard } from './task-board.ts'
@@ -110,14 +111,15 @@ function describeStatus(board: TaskBoard, task: Task): z.output<typeof STATUS> {
 async function answerImage(board: TaskBoard, c: ServerContext, task: Task | undefined): Promise<Response> {
   const picture = task && (await board.read(task))
   if (!picture) return answerNothing(404)
+  const warnings = warningHeaders(task.warnings)
   if (isMeant(c) && isTrue(c.req.query('delete') ?? 'true')) board.remove(task)
   if (!isTrue(c.req.query('base64') ?? 'false')) {
     return new Response(picture.bytes, {
-      headers: { 'content-type': picture.type, 'content-length': String(picture.bytes.byteLength) },
+      headers: { ...warnings, 'content-type': picture.type, 'content-length': String(picture.bytes.byteLength) },
     })
   }
   return new Response(Buffer.from(picture.bytes).toString('base64'), {
-    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    headers: { ...warnings, 'content-type': 'text/plain; charset=utf-8' },
   })
 }
 

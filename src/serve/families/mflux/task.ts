@@ -15,6 +15,8 @@ export interface Task {
   state: 'unfinished' | 'done' | 'failed'
   /** Why it failed. */
   message: string | undefined
+  /** Sentences about what could not be honored, once it is finished. */
+  warnings: readonly string[]
   /** Where the finished picture is kept. */
   storedAs: string | undefined
   /** Its place in the queue, until it is finished: a finished ticket holds the pixels that were drawn. */
@@ -40,7 +42,7 @@ export function newTask(
   known: Pick<Task, 'id' | 'owner' | 'facts' | 'sourceBytes' | 'ticket' | 'controller' | 'computeTime'>,
 ): Task {
   const startTime = unixSeconds()
-  return { ...known, startTime, endTime: undefined, state: 'unfinished', message: undefined, storedAs: undefined }
+  return { ...known, startTime, endTime: undefined, state: 'unfinished', message: undefined, warnings: [], storedAs: undefined }
 }
 
 /** The entry of the list of tasks. */
