@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { fixturePath } from '../support/fixtures.ts'
+import { writeNearestUpscaler } from '../support/nearest-upscaler.ts'
 import { lookAt } from './pictures.ts'
 import { fetchJson, startServe } from './served-command.ts'
 import { fromBase64, readJson } from './test-server.ts'
@@ -19,6 +24,21 @@ describe('local models behind further protocols', () => {
     expect(edited.warnings).toEqual([])
     expect(await lookAt(fromBase64(edited.images[0]))).toMatchObject({ width: 256, height: 256 })
     expect(await fetchJson(url, '/get_model_embedding?prompt=a%20red%20apple')).toEqual(['a', 'red', 'apple'])
+  })
+
+  it('enlarges pictures with a super-resolution graph in the process of the model', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'upscalers-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await writeNearestUpscaler(join(folder, 'doubler.onnx'), 2)
+    const { url } = await startServe(['--upscaler_dir', folder])
+    const pixels = Uint8Array.of(255, 0, 0, 0, 0, 255)
+    const image = await sharp(pixels, { raw: { width: 2, height: 1, channels: 3 } })
+      .png()
+      .toBuffer()
+    const sent = { image: image.toString('base64'), upscaler_1: 'doubler', upscaling_resize: 2 }
+    const answer = await fetchJson(url, '/sdapi/v1/extra-single-image', sent)
+    const row = [255, 0, 0, 255, 0, 0, 0, 0, 255, 0, 0, 255]
+    expect([...(await sharp(fromBase64(answer.image)).raw().toBuffer())]).toEqual([...row, ...row])
   })
 
   it('describes and embeds pictures with a UniDiffuser model', async () => {
