@@ -4,6 +4,7 @@ import { formatTable, PROCESS_TERMINAL, type Terminal } from './commands/termina
 import { nearestName } from './config/nearest-name.ts'
 import { VERSION } from './config/version.ts'
 import { DiffgentorError, toDiffgentorError } from './errors.ts'
+import { toDiskError } from './sinks/disk-errors.ts'
 
 /** Each command's code is imported when it is named, so that `--help` and small commands start at once. */
 const COMMANDS: Record<string, { describe: string; load: () => Promise<MakeCommand> }> = {
@@ -27,13 +28,36 @@ const COMMANDS: Record<string, { describe: string; load: () => Promise<MakeComma
 /** Runs one command line and resolves to its exit code. Never throws. */
 export async function main(argv: readonly string[], terminal: Terminal = PROCESS_TERMINAL): Promise<number> {
   const words = normalizeFlags(argv)
+  const output = watchOutput(terminal)
   try {
-    return await runCommand(words, terminal)
+    const exitCode = await runCommand(words, terminal)
+    if (exitCode === 0) await output.check()
+    return exitCode
   } catch (thrown) {
     const error = toDiffgentorError(thrown)
     terminal.stderr.write(`diffgentor: ${error.message}\n`)
     if (words.includes('--verbose') || error.code === 'internal') terminal.stderr.write(`${describeStack(error)}\n`)
     return error.traits.exitCode
+  }
+}
+
+/**
+ * Without a listener, a stream that breaks ends the program in mid-work. A reader who left, such as `head`, has what it wanted,
+ * and messages that nobody can read are no reason to stop; results that the disk does not take are an error.
+ */
+function watchOutput({ stdout, stderr }: Terminal): { check: () => Promise<void> } {
+  let fault: NodeJS.ErrnoException | undefined
+  stderr.on('error', () => undefined)
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') fault ??= error
+  })
+  return {
+    /** Throws when results were lost. */
+    async check() {
+      // Streams tell their errors after the write.
+      await new Promise(setImmediate)
+      if (fault) throw toDiskError(fault, 'Standard output')
+    },
   }
 }
 

@@ -54,7 +54,8 @@ export async function runBatchCommand(
   if (!settings.quiet) for (const warning of findIdleSettings(settings, backend)) display.tell(`Warning: ${warning}`)
   const onEvent = (event: BatchEvent) => {
     display.show(event)
-    if (settings.json && event.type === 'row-end') terminal.stdout.write(formatLedgerLine(event.entry))
+    if (settings.json && event.type === 'row-end' && stopRequest.takesResults)
+      terminal.stdout.write(formatLedgerLine(event.entry))
   }
   const summary = await runBatch({
     dataset,

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { Writable } from 'node:stream'
+import { toDiskError } from '../sinks/disk-errors.ts'
 
 /** Signals that ask a run to end. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -12,13 +13,16 @@ export interface StopRequest extends Disposable {
   readonly stop: AbortSignal
   /** 128 + the number of the signal that came first, or that of a closed pipe; undefined when none came. */
   readonly exitCode: number | undefined
+  /** False once stdout takes no more results. */
+  readonly takesResults: boolean
 }
 
-/** Listens for signals and for results that nobody reads any more. `tell` gets one sentence about what happens now. */
+/** Listens for signals and for results that nobody reads or that cannot be written any more. `tell` gets one sentence about what happens now. */
 export function watchStopSignals(stdout: Writable, tell: (sentence: string) => void): StopRequest {
   const drain = new AbortController()
   const stop = new AbortController()
   let exitCode: number | undefined
+  let takesResults = true
   const request = (name: NodeJS.Signals) => {
     exitCode ??= 128 + constants.signals[name]
     if (!drain.signal.aborted) {
@@ -29,21 +33,28 @@ export function watchStopSignals(stdout: Writable, tell: (sentence: string) => v
       stop.abort()
     }
   }
-  const onPipeFault = (fault: NodeJS.ErrnoException) => {
-    if (fault.code === 'EPIPE') request('SIGPIPE')
-    else throw fault
+  const onResultFault = (fault: NodeJS.ErrnoException) => {
+    // Every further result would fail too, which must not count as asking twice.
+    if (!takesResults) return
+    takesResults = false
+    if (fault.code === 'EPIPE') return request('SIGPIPE')
+    tell(toDiskError(fault, 'Standard output').message)
+    drain.abort()
   }
   for (const name of STOP_SIGNALS) process.on(name, request)
-  stdout.on('error', onPipeFault)
+  stdout.on('error', onResultFault)
   return {
     drain: drain.signal,
     stop: stop.signal,
     get exitCode() {
       return exitCode
     },
+    get takesResults() {
+      return takesResults
+    },
     [Symbol.dispose]() {
       for (const name of STOP_SIGNALS) process.off(name, request)
-      stdout.off('error', onPipeFault)
+      stdout.off('error', onResultFault)
     },
   }
 }

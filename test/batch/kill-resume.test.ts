@@ -6,6 +6,7 @@ import { listPictures, makeFolder, readLedger } from './batch-harness.ts'
 
 /** 40 in CI; `npm run soak` asks for 200. */
 const KILLS = Number(process.env.DG_TEST_KILLS ?? 40)
+const PATIENCE_MS = KILLS * 15_000
 
 /** Runs until a random moment between nothing and `longest` milliseconds after the first line of the ledger, then kills the whole process group. Resolves with the exit code, null when killed. */
 async function runAndKill(args: readonly string[], ledger: string, longest: number): Promise<number | null> {
@@ -85,7 +86,7 @@ it(`ends in the same files, byte for byte, after ${KILLS} kills at random moment
   const pictures = listPictures(whole)
   const { folders } = await journey(args, KILLS, 150)
   for (const folder of folders) expectWhole(folder, pictures, rows.length)
-}, 600_000)
+}, PATIENCE_MS)
 
 it('ends in the same pictures after kills of the local engine too', async () => {
   const file = join(makeFolder(), 'prompts.txt')
@@ -97,4 +98,4 @@ it('ends in the same pictures after kills of the local engine too', async () => 
   const pictures = listPictures(whole)
   const { folders } = await journey(args, Math.ceil(KILLS / 10), 1500)
   for (const folder of folders) expectWhole(folder, pictures, 10)
-}, 600_000)
+}, PATIENCE_MS)
