@@ -186,6 +186,41 @@ describe('POST /v1/images/generations', () => {
     })
   })
 
+  it('hands on every wish of a local model that names no file', async () => {
+    const server = await startTestServer()
+    const prompts = { prompt_2: 'b', prompt_3: 'c', negative_prompt_2: 'd', negative_prompt_3: 'e', prompt_instruction: '' }
+    const sizes = { original_size: '512x256', target_size: '64x32', crop_top_left: '4,8', max_sequence_length: 77 }
+    const guidance = { cfg_normalization: 1.5, cfg_truncation: 0.9, denoising_start: 0.1, denoising_end: 0.8, data_type: 0 }
+    const others = { noise_source: 'philox', noise_dtype: 'float16', resolution_binning: false, resize_references: 'false' }
+    const response = await generate(server, { prompt: 'x', clip_skip: 1, ...prompts, ...sizes, ...guidance, ...others })
+    expect(response.status).toBe(200)
+    expect(server.backend.requests[0]?.diffusion).toMatchObject({
+      clipSkip: 1,
+      prompt2: 'b',
+      prompt3: 'c',
+      negativePrompt2: 'd',
+      negativePrompt3: 'e',
+      promptInstruction: '',
+      originalSize: { width: 512, height: 256 },
+      targetSize: { width: 64, height: 32 },
+      cropTopLeft: { top: 4, left: 8 },
+      maxSequenceLength: 77,
+      cfgNormalization: 1.5,
+      cfgTruncation: 0.9,
+      denoisingStart: 0.1,
+      denoisingEnd: 0.8,
+      dataType: 0,
+      noiseSource: 'philox',
+      noiseDtype: 'float16',
+      resolutionBinning: false,
+      resizeReferences: false,
+    })
+    for (const [field, text] of Object.entries({ crop_top_left: 'here', original_size: 'wide', target_size: '5' })) {
+      const refused = await generate(server, { prompt: 'x', [field]: text })
+      expect([refused.status, (await readJson(refused)).error.param]).toEqual([400, field])
+    }
+  })
+
   it('puts the operator’s steps and guidance over those of every request', async () => {
     const server = await startTestServer({ settings: { numInferenceSteps: 3, guidanceScale: 2.5 } })
     expect((await generate(server, { prompt: 'x', num_inference_steps: 100, guidance_scale: 9 })).status).toBe(200)

@@ -131,10 +131,11 @@ describe('jobs', () => {
       { image: `file://${outside}`, instruction: 'x' },
       { image: `data:image/png;base64,${(await makePng(8, 8)).toString('base64')}`, instruction: 'x' },
       { image: `data:image/png;base64,${(await makePng(8, 8)).toString('base64')}`, instruction: 'x', lora: '/etc/passwd' },
+      { image: `data:image/png;base64,${(await makePng(8, 8)).toString('base64')}`, instruction: 'x', extra: '/etc/a.json' },
     ]
     const text = rows.map((row) => JSON.stringify(row)).join('\n')
     const { id } = await readJson(await upload(server, 'rows.jsonl', text, { kind: 'edit' }))
-    expect((await finish(server, id)).counts).toMatchObject({ done: 1, failed: 3 })
+    expect((await finish(server, id)).counts).toMatchObject({ done: 1, failed: 4 })
     for (const name of ['../job.json', '..%2Fjob.json', '%2e%2e/job.json', '.diffgentor.lock', '../../../secret.png', '%00']) {
       const response = await fetch(`${server.url}/v1/jobs/${id}/files/${name}`)
       expect(response.status).toBe(404)

@@ -181,6 +181,8 @@ export class JobBoard {
 
   async #finish(entry: Entry, record: JobRecord): Promise<void> {
     entry.record = { ...record, finishedAt: unixSeconds() }
+    // What a running job tells hangs on its place in the queue, and that on all that was drawn.
+    if (entry.progress) entry.progress = { share: entry.progress.share, position: 0, etaSeconds: undefined }
     await this.#store.save(entry.record)
     notify(entry)
   }

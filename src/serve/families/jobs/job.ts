@@ -39,9 +39,9 @@ export type JobRecord = z.output<typeof JOB_RECORD>
 export interface JobProgress {
   /** 0–1. */
   share: number
-  /** Unfinished work before it. */
-  position: number
-  etaSeconds: number | undefined
+  /** Unfinished work before it, as of now. */
+  readonly position: number
+  readonly etaSeconds: number | undefined
   /** Rows of a batch. */
   counts?: JobRecord['counts']
 }

@@ -17,19 +17,29 @@ export async function runDrawingJob(run: JobRun): Promise<JobOutcome> {
   const waiting = new AbortController()
   // Work may begin, and tell so, before its ticket is in hand.
   let started: StartedDrawing | undefined
-  const etaOf = () => started?.ticket.etaSeconds
+  // Both change while the job waits, whenever other work ends.
+  const tell = (share: number) =>
+    report({
+      share,
+      get position() {
+        return started?.ticket.position ?? 0
+      },
+      get etaSeconds() {
+        return started?.ticket.etaSeconds
+      },
+    })
   const total = order.request.numImages
   const context: DrawContext = {
     signal: AbortSignal.any([run.signal, waiting.signal]),
     onProgress: (event) => {
       const share = event.phase === 'step-end' ? (event.image + event.step / event.totalSteps) / total : undefined
-      if (share !== undefined) report({ share, position: 0, etaSeconds: etaOf() })
-      else if (event.phase === 'start') report({ share: 0, position: 0, etaSeconds: etaOf() })
+      if (share !== undefined) tell(share)
+      else if (event.phase === 'start') tell(0)
     },
   }
   started = startDrawing(services, { ...order, skipsLimit: true }, context)
   const { ticket, drawing } = started
-  report({ share: 0, position: ticket.position, etaSeconds: ticket.etaSeconds })
+  tell(0)
   const leave = () => {
     if (ticket.state === 'waiting') waiting.abort()
   }

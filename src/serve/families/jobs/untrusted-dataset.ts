@@ -76,9 +76,11 @@ export class UntrustedDataset implements Dataset {
   #refuseFiles({ values, place }: Row): void {
     const named = FILE_COLUMNS.find((column) => !isBlankCell(readColumn(values, [column])))
     if (named) throw refuse(`The row at ${place} may not set ${named}: uploaded rows name no files of the server.`)
-    const config = readColumn(values, ['scheduler_config'])
-    if (typeof config === 'string' && !config.trim().startsWith('{')) {
-      throw refuse(`The row at ${place} may give scheduler_config as JSON only.`)
+    for (const column of ['scheduler_config', 'extra']) {
+      const record = readColumn(values, [column])
+      if (typeof record === 'string' && record.trim().endsWith('.json')) {
+        throw refuse(`The row at ${place} may give ${column} as JSON or as key=value, not as a file.`)
+      }
     }
     const mask = readColumn(values, [this.#settings.maskKey])
     const cells = [...readImageCells(values, this.#settings.imageKey), ...(mask === undefined ? [] : [mask])]

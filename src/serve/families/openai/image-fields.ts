@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { wireLora } from '../../requests/lora-choice.ts'
 import { wireBoolean, wireInteger, wireJson, wireNumber, wireText, wireWord } from '../../requests/wire-fields.ts'
+import { DIFFUSION_FIELDS } from './diffusion-fields.ts'
 
 /** What generations and edits share, with the extensions of other servers and our own. */
 const SHARED_FIELDS = {
@@ -28,14 +28,7 @@ const SHARED_FIELDS = {
   num_inference_steps: wireInteger(1, 200).describe('Denoising steps; default: the model decides'),
   guidance_scale: wireNumber(0, 20).describe('Classifier-free guidance; default: the model decides'),
   true_cfg_scale: wireNumber(0, 20).describe('True guidance of guidance-distilled models'),
-  scheduler: wireText.describe('Sampler, such as euler_a or dpm++_2m_karras'),
-  scheduler_config: wireJson(z.record(z.string(), z.unknown())).describe('Keys put over the model’s scheduler configuration'),
-  guidance_rescale: wireNumber(0, 1).describe('Share of the rescaled prediction'),
-  clip_skip: wireInteger(0, 100).describe('Layers of the text encoder to leave out at the end'),
-  prompt_2: wireText.describe('Prompt of the second text encoder'),
-  prompt_syntax: wireWord(['none', 'a1111', 'compel']).describe('How weights in prompts are read'),
-  eta: wireNumber(0, 100).describe('DDIM’s share of fresh noise'),
-  lora: wireLora,
+  ...DIFFUSION_FIELDS.shape,
   diffusers_kwargs: wireJson(z.record(z.string(), z.unknown())).describe('Further fields of this request, which win'),
   generator_device: z.unknown().optional().describe('Not honored: noise comes from the CPU'),
   enable_teacache: wireBoolean.describe('Not honored: every step is computed'),

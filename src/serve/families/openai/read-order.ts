@@ -1,13 +1,13 @@
-import type { DiffusionOptions, EditSource, ImageRequest, Size } from '../../../contract/index.ts'
+import type { EditSource, ImageRequest, Size } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
 import { checkMode, settleRequest } from '../../requests/check-order.ts'
 import { prepareEdit, type SentPictures, type SourceFacts } from '../../requests/edit-source.ts'
 import { enlargeTimes } from '../../requests/enlarge-times.ts'
-import { readLoras } from '../../requests/lora-choice.ts'
 import { readSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
+import { readDiffusion } from './diffusion-fields.ts'
 import type { EditFields, GenerationFields, SharedFields } from './image-fields.ts'
 import { listUnhonored } from './unhonored-fields.ts'
 
@@ -76,21 +76,6 @@ async function makeOrder(
     format: fields.output_format ?? 'png',
     quality: compression === undefined ? undefined : Math.max(1, compression),
   }
-}
-
-async function readDiffusion(services: Services, fields: SharedFields, isAdmin: boolean): Promise<DiffusionOptions | undefined> {
-  const loras = await readLoras(services, fields.lora, isAdmin)
-  const options: DiffusionOptions = {
-    scheduler: fields.scheduler,
-    schedulerConfig: fields.scheduler_config,
-    guidanceRescale: fields.guidance_rescale,
-    clipSkip: fields.clip_skip,
-    prompt2: fields.prompt_2,
-    promptSyntax: fields.prompt_syntax,
-    eta: fields.eta,
-    loras: loras.length > 0 ? loras : undefined,
-  }
-  return Object.values(options).some((value) => value !== undefined) ? options : undefined
 }
 
 function passOn(fields: SharedFields): Record<string, unknown> | undefined {
