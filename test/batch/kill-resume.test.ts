@@ -1,12 +1,13 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { runCli, startCli } from '../support/run-cli.ts'
 import { listPictures, makeFolder, readLedger } from './batch-harness.ts'
 
 /** 40 in CI; `npm run soak` asks for 200. */
 const KILLS = Number(process.env.DG_TEST_KILLS ?? 40)
-const PATIENCE_MS = KILLS * 15_000
+
+vi.setConfig({ testTimeout: KILLS * 15_000 })
 
 /** Runs until a random moment between nothing and `longest` milliseconds after the first line of the ledger, then kills the whole process group. Resolves with the exit code, null when killed. */
 async function runAndKill(args: readonly string[], ledger: string, longest: number): Promise<number | null> {
@@ -86,7 +87,7 @@ it(`ends in the same files, byte for byte, after ${KILLS} kills at random moment
   const pictures = listPictures(whole)
   const { folders } = await journey(args, KILLS, 150)
   for (const folder of folders) expectWhole(folder, pictures, rows.length)
-}, PATIENCE_MS)
+})
 
 it('ends in the same pictures after kills of the local engine too', async () => {
   const file = join(makeFolder(), 'prompts.txt')
@@ -98,4 +99,4 @@ it('ends in the same pictures after kills of the local engine too', async () => 
   const pictures = listPictures(whole)
   const { folders } = await journey(args, Math.ceil(KILLS / 10), 1500)
   for (const folder of folders) expectWhole(folder, pictures, 10)
-}, PATIENCE_MS)
+})
