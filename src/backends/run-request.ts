@@ -132,6 +132,7 @@ function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined
     x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0)
   return {
     inputTokens: add(a.inputTokens, b.inputTokens),
+    inputImageTokens: add(a.inputImageTokens, b.inputImageTokens),
     outputTokens: add(a.outputTokens, b.outputTokens),
     costUsd: add(a.costUsd, b.costUsd),
   }

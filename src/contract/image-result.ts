@@ -41,6 +41,8 @@ export interface ImageWarning {
 /** What a provider says it took. */
 export interface Usage {
   inputTokens?: number | undefined
+  /** Those of the input tokens that source pictures took. */
+  inputImageTokens?: number | undefined
   outputTokens?: number | undefined
   /** US dollars, when the provider reports or the price table knows them. */
   costUsd?: number | undefined

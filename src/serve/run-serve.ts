@@ -44,7 +44,7 @@ function announce(settings: ServeSettings, server: RunningServer, io: ServeIo): 
   io.stdout.write(`Listening on ${server.url} (documentation: ${server.url}/docs)\n`)
   const watched = announceSafetyChecker(settings.safetyChecker)
   if (watched !== undefined) io.stderr.write(`diffgentor: ${watched}\n`)
-  const hasKeys = (settings.apiKey?.length ?? 0) > 0
+  const hasKeys = [settings.apiKey, settings.adminApiKey].some((keys) => keys?.length)
   if (settings.host !== undefined && !/^(127\.|localhost$|::1$)/.test(settings.host) && !hasKeys) {
     io.stderr.write(
       `diffgentor: the server listens on ${settings.host} without a key, so everybody who reaches it may draw; set --api_key.\n`,

@@ -91,11 +91,15 @@ describe('hosted models behind the server', () => {
     expect(sent).not.toHaveProperty('response_format')
   })
 
-  it('edits through the OpenAI API, with the mask in its convention', async () => {
+  it('edits through the OpenAI API, with the mask in its convention, and tells what that took', async () => {
     const png = await makePng(8, 8)
-    const { server, upstream } = await startOver('openai', [picturesReply(png.toString('base64'))])
+    const usage = { input_tokens: 300, input_tokens_details: { image_tokens: 280, text_tokens: 20 }, output_tokens: 100 }
+    const answer = { created: 1, data: [{ b64_json: png.toString('base64') }], usage }
+    const { server, upstream } = await startOver('openai', [{ json: answer }])
     const images = [png.toString('base64')]
-    expect((await post(server, '/v1/images/edits', { prompt: 'x', images, mask: images[0] })).status).toBe(200)
+    const response = await post(server, '/v1/images/edits', { prompt: 'x', images, mask: images[0] })
+    expect(response.status).toBe(200)
+    expect((await readJson(response)).usage).toMatchObject({ ...usage, total_tokens: 400 })
     const form = await upstream.requests[0]!.form()
     expect([...form.keys()]).toEqual(expect.arrayContaining(['prompt', 'mask']))
   })

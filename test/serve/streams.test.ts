@@ -5,7 +5,8 @@ import { fromBase64, generate, post, readEvents, readJson, startTestServer } fro
 describe('streaming', () => {
   it('case 18: sends previews, then the whole picture', async () => {
     const server = await startTestServer()
-    const response = await generate(server, { prompt: 'x', stream: true, partial_images: 2, seed: 5 })
+    const fields = { prompt: 'x', stream: true, partial_images: 2, seed: 5, quality: 'auto' }
+    const response = await generate(server, fields)
     expect(response.headers.get('content-type')).toContain('text/event-stream')
     expect(response.headers.get('x-seed')).toBe('5')
     const events = await readEvents(response)
@@ -15,6 +16,7 @@ describe('streaming', () => {
       'image_generation.completed',
     ])
     expect(events.map(({ data }) => data.partial_image_index)).toEqual([0, 1, undefined])
+    expect(events.map(({ data }) => data.quality)).toEqual([null, null, null])
     const last = events.at(-1)!.data
     expect(last).toMatchObject({ type: 'image_generation.completed', size: '64x64', output_format: 'png', background: 'opaque' })
     const whole = await readJson(await generate(server, { prompt: 'x', seed: 5 }))

@@ -88,6 +88,7 @@ export function readGeminiUsage(answer: unknown, modelId: string): Usage | undef
   const isCounted = candidateTokens > 0
   return {
     inputTokens,
+    inputImageTokens: imageInput,
     outputTokens: imageOutput + textOutput,
     costUsd: isCounted ? priceTokens(modelId, counts) : undefined,
   }

@@ -44,7 +44,8 @@ export function readUsage(answer: unknown, model: string, request: ImageRequest,
     imageOutput: (outputTokens ?? 0) - textOutput,
     textOutput,
   }
-  return { inputTokens, outputTokens, costUsd: outputTokens === undefined ? undefined : priceTokens(model, counts) }
+  const costUsd = outputTokens === undefined ? undefined : priceTokens(model, counts)
+  return { inputTokens, inputImageTokens: imageInput, outputTokens, costUsd }
 }
 
 function withoutGaps(values: Record<string, unknown>): Record<string, unknown> {

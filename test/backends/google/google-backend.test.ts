@@ -163,7 +163,12 @@ describe('generateContent', () => {
     }
     replies = [generated([inline(picture)], { usageMetadata })]
     // 270 × $0.30 + 1290 × $30, for a million each.
-    expect((await draw()).usage).toEqual({ inputTokens: 270, outputTokens: 1290, costUsd: expect.closeTo(0.038781, 10) })
+    expect((await draw()).usage).toEqual({
+      inputTokens: 270,
+      inputImageTokens: 258,
+      outputTokens: 1290,
+      costUsd: expect.closeTo(0.038781, 10),
+    })
   })
 })
 

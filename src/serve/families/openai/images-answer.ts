@@ -54,10 +54,15 @@ export function describeDrawing(drawing: Drawing, { quality }: DrawnFacts) {
     background: describeBackground(first),
     output_format: drawing.format,
     size: first ? formatSize(first.size) : null,
-    quality: quality !== undefined && ['low', 'medium', 'high'].includes(quality) ? quality : null,
+    quality: resolvedQuality(quality),
     usage: describeUsage(drawing),
     ...describeVerdicts(drawing),
   }
+}
+
+/** A quality that says what was drawn; null for one that leaves it to the model. */
+export function resolvedQuality(quality: string | undefined): string | null {
+  return quality !== undefined && ['low', 'medium', 'high'].includes(quality) ? quality : null
 }
 
 function describeBackground(image: DrawnImage | undefined): string | null {
@@ -67,10 +72,10 @@ function describeBackground(image: DrawnImage | undefined): string | null {
 
 function describeUsage({ usage }: Drawing): object | null {
   if (usage?.inputTokens === undefined && usage?.outputTokens === undefined) return null
-  const { inputTokens = 0, outputTokens = 0 } = usage
+  const { inputTokens = 0, inputImageTokens = 0, outputTokens = 0 } = usage
   return {
     input_tokens: inputTokens,
-    input_tokens_details: { image_tokens: 0, text_tokens: inputTokens },
+    input_tokens_details: { image_tokens: inputImageTokens, text_tokens: inputTokens - inputImageTokens },
     output_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
   }

@@ -10,7 +10,7 @@ import { describeProblem } from '../../http/problem.ts'
 import { seedHeaders, warningTexts } from '../../requests/drawing-headers.ts'
 import { formatSize } from '../../requests/size-text.ts'
 import type { Services } from '../../services.ts'
-import { type DrawnFacts, describeDrawing } from './images-answer.ts'
+import { type DrawnFacts, describeDrawing, resolvedQuality } from './images-answer.ts'
 
 export interface StreamOptions extends DrawnFacts {
   /** First part of the events' names. */
@@ -112,7 +112,7 @@ class Previews {
         partial_image_index: index,
         created_at: Math.floor(Date.now() / 1000),
         size: formatSize(picture),
-        quality: this.#options.quality ?? null,
+        quality: resolvedQuality(this.#options.quality),
         background: picture.channels === 4 ? 'transparent' : 'opaque',
         output_format: this.#format,
       },
