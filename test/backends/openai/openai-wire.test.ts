@@ -225,7 +225,12 @@ describe('answers', () => {
     const result = await draw()
     expect(result.images[0]?.revisedPrompt).toBe('A red fox.')
     // 50 × $5 + 1000 × $10 + 1056 × $40, for a million each.
-    expect(result.usage).toEqual({ inputTokens: 1050, inputImageTokens: 1000, outputTokens: 1056, costUsd: expect.closeTo(0.05249, 10) })
+    expect(result.usage).toEqual({
+      inputTokens: 1050,
+      inputImageTokens: 1000,
+      outputTokens: 1056,
+      costUsd: expect.closeTo(0.05249, 10),
+    })
   })
 
   it('cost the list price where no tokens are counted', async () => {
