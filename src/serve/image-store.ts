@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DiffgentorError } from '../errors.ts'
 import type { ByteRange } from './http/byte-range.ts'
 
 /** Bytes kept at most; the oldest pictures go first. */
@@ -35,6 +36,9 @@ export class ImageStore {
   readonly #ttlMs: number
   readonly #answers = new Map<string, StoredAnswer>()
   readonly #sweeper: NodeJS.Timeout
+  /** Files on their way to the disk. */
+  readonly #writes = new Set<Promise<unknown>>()
+  #isClosed = false
   #bytes = 0
 
   private constructor(folder: string, ttlSeconds: number) {
@@ -48,10 +52,11 @@ export class ImageStore {
     return new ImageStore(await mkdtemp(join(tmpdir(), 'diffgentor-images-')), ttlSeconds)
   }
 
-  /** Keeps the pictures of an answer and gives the id of all of them. */
+  /** Keeps the pictures of an answer and gives the id of all of them. Rejects with `not_ready` once the store is closed. */
   async add(pictures: readonly Uint8Array[], type: string): Promise<string> {
+    if (this.#isClosed) throw new DiffgentorError('not_ready', 'The server has stopped; nothing is kept any more.')
     const id = randomBytes(18).toString('base64url')
-    await Promise.all(pictures.map((bytes, variant) => writeFile(this.#path(id, variant), bytes)))
+    await this.#track(Promise.all(pictures.map((bytes, variant) => writeFile(this.#path(id, variant), bytes))))
     const sizes = pictures.map((bytes) => bytes.byteLength)
     this.#answers.set(id, { type, sizes, expiresAt: Date.now() + this.#ttlMs })
     this.#bytes += sum(sizes)
@@ -95,9 +100,20 @@ export class ImageStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     clearInterval(this.#sweeper)
     this.#answers.clear()
+    await Promise.allSettled(this.#writes)
     await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #track(write: Promise<unknown>): Promise<void> {
+    this.#writes.add(write)
+    try {
+      await write
+    } finally {
+      this.#writes.delete(write)
+    }
   }
 
   #find(id: string): StoredAnswer | undefined {
