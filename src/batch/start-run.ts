@@ -54,11 +54,11 @@ export function startRun(
 }
 
 /** Loads the code that fetches with the first address: most runs have none. */
-function openFetcher({ imageCacheDir, allowPrivateUrls }: BatchSettings): Fetcher {
+function openFetcher({ imageCacheDir, cacheLimit, allowPrivateUrls }: BatchSettings): Fetcher {
   let opened: Promise<Fetcher> | undefined
   const open = async () => {
     const { createFetcher } = await import('../fetching/fetcher.ts')
-    return createFetcher({ cacheFolder: imageCacheDir, allowPrivate: allowPrivateUrls })
+    return createFetcher({ cacheFolder: imageCacheDir, cacheLimitBytes: cacheLimit * 1e9, allowPrivate: allowPrivateUrls })
   }
   return {
     fetchPicture: async (url, signal) => {

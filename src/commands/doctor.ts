@@ -1,9 +1,12 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import { basename } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { describeVariables, presentValue } from '../config/describe-variables.ts'
 import { findUnknownVariables } from '../config/environment.ts'
 import { mergeSettings } from '../config/merge-settings.ts'
+import { programCacheFolder } from '../config/user-folders.ts'
 import { VERSION } from '../config/version.ts'
+import { listEntries } from '../disk-cache/cache-entries.ts'
 import { listModels } from '../models/list-models.ts'
 import { probeProviders } from '../onnx-runtime/probe-providers.ts'
 import type { CommandContext } from './command.ts'
@@ -32,6 +35,8 @@ interface DoctorReport {
   machine: { processor: string; cores: number; memoryBytes: number; freeMemoryBytes: number }
   providers: { name: string; works: boolean; problem?: string }[]
   models: { name: string; folder: string; bytes: number }[]
+  /** What is kept on disk for later runs, by kind. */
+  cache: { folder: string; limitBytes: number; kinds: { name: string; bytes: number }[] }
   /** Every variable that is known, with its value where it is set. */
   variables: { variables: string[]; expects: string; default: string | undefined; value: string | undefined }[]
   warnings: string[]
@@ -40,6 +45,8 @@ interface DoctorReport {
 async function examine(): Promise<DoctorReport> {
   const { values } = mergeSettings('t2i', {})
   const [{ runtimeVersion, providers }, models] = await Promise.all([probeProviders(), listModels(values)])
+  const cacheFolder = values.cacheDir ?? programCacheFolder()
+  const kinds = await listEntries(cacheFolder)
   const variables = describeVariables().map((facts) => ({
     variables: facts.variables,
     expects: facts.expects,
@@ -61,12 +68,17 @@ async function examine(): Promise<DoctorReport> {
     },
     providers,
     models: models.map(({ name, folder, bytes }) => ({ name, folder, bytes })),
+    cache: {
+      folder: cacheFolder,
+      limitBytes: values.cacheLimit * 1e9,
+      kinds: kinds.map(({ path, bytes }) => ({ name: basename(path), bytes })),
+    },
     variables,
     warnings: findUnknownVariables(),
   }
 }
 
-function describeReport({ program, machine, providers, models, variables, warnings }: DoctorReport): string {
+function describeReport({ program, machine, providers, models, cache, variables, warnings }: DoctorReport): string {
   const sections = [
     section('Program', [
       ['diffgentor', program.diffgentor],
@@ -87,6 +99,10 @@ function describeReport({ program, machine, providers, models, variables, warnin
       'Models',
       models.map(({ name, folder, bytes }) => [name, formatBytes(bytes), folder]),
     ),
+    section('Cache', [
+      ...cache.kinds.map(({ name, bytes }) => [name, formatBytes(bytes)]),
+      ['limit', formatBytes(cache.limitBytes), cache.folder],
+    ]),
     section('Variables', [
       ['variable', 'now', 'default', 'value'],
       ...variables.map((facts) => [shortest(facts.variables), facts.value ?? '–', facts.default ?? '–', facts.expects]),

@@ -14,6 +14,8 @@ export interface Fetcher {
 export interface FetcherOptions {
   /** Keeps what was fetched. Default: nothing is kept. */
   cacheFolder?: string | undefined
+  /** Bytes that kept pictures may take together. Default: no limit. */
+  cacheLimitBytes?: number | undefined
   /** Connects to private, loopback and link-local addresses too. Default false. */
   allowPrivate?: boolean | undefined
   /** Bytes of one picture. Default 50 MB. */
@@ -28,9 +30,17 @@ export interface FetcherOptions {
 
 /** Makes a fetcher with limits of its own. */
 export function createFetcher(options: FetcherOptions = {}): Fetcher {
-  const { cacheFolder, allowPrivate = false, maxBytes = 50_000_000, timeoutMs = 60_000, maxRedirects = 5, resolve } = options
+  const {
+    cacheFolder,
+    cacheLimitBytes,
+    allowPrivate = false,
+    maxBytes = 50_000_000,
+    timeoutMs = 60_000,
+    maxRedirects = 5,
+    resolve,
+  } = options
   const limits: RequestLimits = { guard: new AddressGuard(allowPrivate, resolve), agents: createAgents(), maxBytes, maxRedirects }
-  const cache = cacheFolder === undefined ? undefined : new PictureCache(cacheFolder)
+  const cache = cacheFolder === undefined ? undefined : new PictureCache(cacheFolder, cacheLimitBytes)
   return {
     async fetchPicture(url, signal) {
       signal.throwIfAborted()

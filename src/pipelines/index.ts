@@ -1,3 +1,4 @@
+export { mostCopyBytes } from '../onnx-runtime/optimized-copies.ts'
 export { type ProviderProbe, probeProviders } from '../onnx-runtime/probe-providers.ts'
 export { checkRequest } from './check-request.ts'
 export { describeModel } from './describe-model.ts'

@@ -1,3 +1,4 @@
+import type { DiskCache } from '../disk-cache/disk-cache.ts'
 import { AdapterPlanner } from './adapters/adapter-planner.ts'
 import { type InspectOptions, inspectModel } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
@@ -12,6 +13,8 @@ export interface OpenModelOptions extends InspectOptions {
   store: GraphStore
   /** Where merged weights are kept. */
   cacheFolder?: string | undefined
+  /** What `cacheFolder` belongs to. */
+  cache?: DiskCache | undefined
   vaeTiling?: boolean | undefined
   /** Where encodings of prompts are kept. */
   embeddingFiles?: EmbeddingFiles | undefined
@@ -19,7 +22,7 @@ export interface OpenModelOptions extends InspectOptions {
 
 /** Checks a model folder and puts its parts together; nothing is loaded yet. */
 export async function openModel(options: OpenModelOptions): Promise<OpenModel> {
-  const { folder, store, cacheFolder, vaeTiling, embeddingFiles, ...inspect } = options
+  const { folder, store, cacheFolder, cache, vaeTiling, embeddingFiles, ...inspect } = options
   const facts = await inspectModel(folder, inspect)
   const { signatures } = facts
   return {
@@ -34,6 +37,6 @@ export async function openModel(options: OpenModelOptions): Promise<OpenModel> {
       encoder: signatures.get('vae_encoder'),
       tiling: vaeTiling ?? false,
     }),
-    adapters: new AdapterPlanner({ graphs: facts.folder.graphs, cacheFolder, fusesAttention: inspect.device !== 'gpu' }),
+    adapters: new AdapterPlanner({ graphs: facts.folder.graphs, cacheFolder, cache, fusesAttention: inspect.device !== 'gpu' }),
   }
 }

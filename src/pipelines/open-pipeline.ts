@@ -1,4 +1,5 @@
 import { providersByName, providersForDevice, type SessionOptions } from '../onnx-runtime/index.ts'
+import { openCache } from './cache-folders.ts'
 import { DiffusionPipeline } from './diffusion-pipeline.ts'
 import { GraphStore } from './graphs/graph-store.ts'
 import { openOnCpu } from './graphs/open-on-cpu.ts'
@@ -10,27 +11,29 @@ import { SafetyChecker } from './safety/safety-checker.ts'
 /** Opens a model folder. Checks it at once; graphs load at first use, and ONNX Runtime not before that. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { modelType, dtype, cacheFolder, embeddingFolder, vaeTiling = false, cpuOffload = false } = options
-  const embeddingFiles = embeddingFolder === undefined ? undefined : new EmbeddingFiles(embeddingFolder)
+  const cache = openCache(options)
+  const embeddingFiles = embeddingFolder === undefined ? undefined : new EmbeddingFiles(embeddingFolder, cache)
   const session = toSessionOptions(options)
   const isCpu = session.executionProviders?.[0]?.name === 'cpu'
   const store = new GraphStore({
     session,
     offload: cpuOffload,
-    openStored: isCpu ? openOnCpu(options) : undefined,
+    openStored: isCpu ? openOnCpu({ ...options, cache }) : undefined,
   })
-  const open = (folder: string, type?: string) =>
-    openModel({ folder, modelType: type, dtype, device: isCpu ? 'cpu' : 'gpu', store, cacheFolder, vaeTiling, embeddingFiles })
+  const shared = { dtype, device: isCpu ? 'cpu' : 'gpu', store, cacheFolder, cache, vaeTiling, embeddingFiles } as const
+  const open = (folder: string, type?: string) => openModel({ folder, modelType: type, ...shared })
   const safetyChecker = options.safetyChecker && new SafetyChecker(options.safetyChecker, store)
   const openFurther = (further: string) => open(further)
   return new DiffusionPipeline(await open(options.folder, modelType), { openFurther, vaeTiling, safetyChecker })
 }
 
 function toSessionOptions(options: PipelineOptions): SessionOptions {
-  const { device, executionProviders, intraOpThreads, interOpThreads, allowSpinning } = options
+  const { device, executionProviders, intraOpThreads, interOpThreads, allowSpinning, mapWeights } = options
   return {
     executionProviders: executionProviders?.length ? providersByName(executionProviders) : providersForDevice(device),
     intraOpThreads,
     interOpThreads,
     allowSpinning,
+    mapWeights,
   }
 }

@@ -70,6 +70,10 @@ export interface PipelineOptions {
   compile?: boolean | undefined
   /** Looks at every finished picture and blackens what it finds unfit. Absent: nothing looks. */
   safetyChecker?: SafetyCheckerFiles | undefined
+  /** Bytes that both folders may take together; what was unused for longest goes first. Default: no limit. */
+  cacheLimitBytes?: number | undefined
+  /** Leave weights in their files, at some cost in time, where no optimized copy of the graph is kept. Default false. */
+  mapWeights?: boolean | undefined
 }
 
 /** What a pipeline answers; a backend adds its own name and the model's. */
@@ -119,6 +123,8 @@ export interface ModelComponent {
   files: string[]
   /** Bytes of weights, as stored. */
   weightBytes: number
+  /** Bytes of weights in memory: half precision is expanded on the CPU. */
+  memoryBytes: number
 }
 
 /** What a folder holds and can do, told without loading weights. */
@@ -137,7 +143,7 @@ export interface ModelDescription {
   scheduler: string
   /** The scheduler configuration, as stored or the family's default. */
   schedulerConfig: Readonly<Record<string, unknown>>
-  /** Sum of `weightBytes`, doubled for half-precision graphs, which the CPU expands. */
+  /** Sum of the components' `memoryBytes`. */
   memoryBytes: number
   warnings: ImageWarning[]
 }

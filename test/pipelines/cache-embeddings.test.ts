@@ -1,10 +1,9 @@
-import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { ImageRequest } from '../../src/contract/index.ts'
 import { openPipeline } from '../../src/pipelines/index.ts'
-import { EmbeddingFiles } from '../../src/pipelines/prompts/embedding-files.ts'
 import { fixturePath } from '../support/fixtures.ts'
 
 const REQUEST: ImageRequest = {
@@ -69,22 +68,5 @@ describe('encodings of prompts on disk', () => {
     await writeFile(folder, '')
     const { encoders } = await draw(folder)
     expect(encoders).toHaveLength(3)
-  })
-
-  it('stay within a limit, the ones unused for longest going first', async () => {
-    const folder = await makeFolder()
-    const states = { data: new Float32Array(100), shape: [1, 10, 10] }
-    const files = new EmbeddingFiles(folder, 1000)
-    const seen = new Set<string>()
-    for (const [age, prompt] of ['a', 'b', 'c', 'd'].entries()) {
-      await files.write(prompt, { states, pooled: undefined })
-      const fresh = (await readdir(folder)).filter((name) => !seen.has(name))
-      for (const name of fresh) {
-        seen.add(name)
-        await utimes(join(folder, name), age, age)
-      }
-    }
-    expect(await readdir(folder)).toHaveLength(2)
-    expect(await files.read('d')).toEqual({ states, pooled: undefined })
   })
 })

@@ -14,10 +14,10 @@ export async function chooseSafetyChecker(
 export function withSafetyChecker(description: ModelDescription, checker: SafetyCheckerFiles | undefined): ModelDescription {
   if (!checker) return description
   // Its files are no part of the model, whose hash is the same with and without it.
-  const part = { name: 'safety_checker', files: [], weightBytes: checker.weightBytes }
+  const part = { name: 'safety_checker', files: [], weightBytes: checker.weightBytes, memoryBytes: checker.memoryBytes }
   return {
     ...description,
     components: [...description.components, part],
-    memoryBytes: description.memoryBytes + checker.weightBytes,
+    memoryBytes: description.memoryBytes + checker.memoryBytes,
   }
 }

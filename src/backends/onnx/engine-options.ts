@@ -5,12 +5,17 @@ import { programCacheFolder } from '../../config/user-folders.ts'
 import type { ImageWarning } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { type ModelDescription, type PipelineOptions, type ProviderProbe, probeProviders } from '../../pipelines/index.ts'
+import type { Residence } from './memory-budget.ts'
 
 /** What the settings of the local engine come to on this machine. */
 export interface EnginePlan {
-  /** How the process in a place opens a folder. */
-  pipelineOptions(folder: string, place: number, workers: number): PipelineOptions
+  /** How the process in a place opens a folder, with the model kept in one way. */
+  pipelineOptions(folder: string, place: number, workers: number, residence: Residence): PipelineOptions
   cpuOffload: boolean
+  /** The graphs run on the CPU. */
+  isOnCpu: boolean
+  /** Where optimized copies of graphs are kept; undefined where none are. */
+  copiesFolder: string | undefined
   /** The stored precision to load; absent: as stored. */
   dtype: PipelineOptions['dtype']
   /** Devices of one kind to spread over; 1 on the CPU. */
@@ -28,12 +33,15 @@ export function planEngine(settings: BackendSettings): EnginePlan {
   const onCpu = isCpu(settings)
   const devices = onCpu ? 1 : (settings.numGpus ?? 1)
   const dtype = settings.torchDtype === 'bfloat16' && onCpu ? undefined : settings.torchDtype
+  const cacheFolder = settings.cacheDir ?? programCacheFolder()
   return {
     cpuOffload,
+    isOnCpu: onCpu,
+    copiesFolder: onCpu && settings.enableCompile ? cacheFolder : undefined,
     dtype,
     devices,
     warnings: listWarnings(settings, asked, onCpu),
-    pipelineOptions: (folder, place, workers) => ({
+    pipelineOptions: (folder, place, workers, residence) => ({
       folder,
       modelType: settings.modelType,
       device: devices > 1 && settings.device === 'cuda' ? `cuda:${place % devices}` : settings.device,
@@ -42,10 +50,12 @@ export function planEngine(settings: BackendSettings): EnginePlan {
       intraOpThreads: settings.intraOpThreads ?? threadsFor(workers),
       interOpThreads: settings.interOpThreads,
       allowSpinning: workers === 1,
-      cpuOffload,
+      cpuOffload: residence.cpuOffload,
+      mapWeights: residence.weights === 'mapped',
       vaeTiling,
-      embeddingFolder: settings.cacheEmbeddings ? join(settings.cacheDir ?? programCacheFolder(), 'embeddings') : undefined,
-      cacheFolder: join(settings.cacheDir ?? programCacheFolder(), 'graphs'),
+      embeddingFolder: settings.cacheEmbeddings ? join(cacheFolder, 'embeddings') : undefined,
+      cacheFolder,
+      cacheLimitBytes: settings.cacheLimit * 1e9,
       compile: settings.enableCompile,
     }),
   }

@@ -18,10 +18,11 @@ import type { FoundModel } from '../../models/find-model.ts'
 import { hashModel } from '../../models/hash-model.ts'
 import { checkRequest, describeModel, listTokens, type ModelDescription, type PipelineResult } from '../../pipelines/index.ts'
 import type { OpenContext } from '../open-context.ts'
+import { chooseResidence, readAskedResidence } from './choose-residence.ts'
 import { chooseSafetyChecker, withSafetyChecker } from './choose-safety-checker.ts'
-import { checkDevice, countWorkers, type EnginePlan, planEngine } from './engine-options.ts'
+import { checkDevice, countWorkers, planEngine } from './engine-options.ts'
 import { findModelFolder } from './find-model-folder.ts'
-import { type MemoryBudget, planMemory, whyOffload } from './memory-budget.ts'
+import { type MemoryBudget, planMemory, type Residence } from './memory-budget.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** Two pieces of work a process, so that it never waits for the next one. */
@@ -33,14 +34,17 @@ export async function openOnnxBackend(
   settings: BackendSettings & { batchSize?: number | undefined },
   context: OpenContext = {},
 ): Promise<ImageBackend> {
-  const asked = planEngine(settings)
+  const plan = planEngine(settings)
   await checkDevice(settings)
-  const model = await findModelFolder(settings, asked.dtype, context)
-  const bare = await describeModel(model.folder, settings.modelType, asked.dtype)
+  const model = await findModelFolder(settings, plan.dtype, context)
+  const bare = await describeModel(model.folder, settings.modelType, plan.dtype)
   const safetyChecker = await chooseSafetyChecker(settings, bare)
   const description = withSafetyChecker(bare, safetyChecker)
-  const plan = holdInPartsIfNeeded(asked, settings, description)
-  const memory = planMemory(description, { maxMemory: settings.maxMemory, cpuOffload: plan.cpuOffload })
+  const { residence, warning } = chooseResidence(description, await readAskedResidence(settings, plan, description), {
+    maxMemory: settings.maxMemory,
+    mayMap: plan.isOnCpu && settings.mapWeights !== 'never',
+  })
+  const memory = planMemory(description, { ...residence, maxMemory: settings.maxMemory })
   const fitting = memory.countFitting(description.defaults)
   const size = settings.numWorkers ?? Math.min(fitting, countWorkers(description, plan.devices))
   const pool = new WorkerPool({
@@ -48,7 +52,7 @@ export async function openOnnxBackend(
     depth: Math.max(MIN_QUEUE, settings.batchSize ?? 1),
     recycleAfter: settings.recycleAfter,
     maxResidentBytes: settings.maxRss === undefined ? undefined : settings.maxRss * 1e6,
-    pipelineOptions: (place) => ({ ...plan.pipelineOptions(model.folder, place, size), safetyChecker }),
+    pipelineOptions: (place) => ({ ...plan.pipelineOptions(model.folder, place, size, residence), safetyChecker }),
   })
   const hash = () =>
     hashModel(
@@ -56,21 +60,15 @@ export async function openOnnxBackend(
       description.components.flatMap(({ files }) => files),
       settings,
     )
-  return new OnnxBackend({ model, description, plan, memory, pool, hash })
-}
-
-/** The same plan, or one that holds only the parts in use where the whole model is too large. */
-function holdInPartsIfNeeded(plan: EnginePlan, settings: BackendSettings, description: ModelDescription): EnginePlan {
-  const reason = plan.cpuOffload ? undefined : whyOffload(description, settings.maxMemory)
-  if (reason === undefined) return plan
-  const warning = { kind: 'adjusted', field: 'enable_cpu_offload', detail: reason } as const
-  return { ...planEngine({ ...settings, enableCpuOffload: true }), warnings: [...plan.warnings, warning] }
+  const warnings = [...plan.warnings, ...(warning ? [warning] : []), ...description.warnings]
+  return new OnnxBackend({ model, description, residence, warnings, memory, pool, hash })
 }
 
 interface OnnxParts {
   model: FoundModel
   description: ModelDescription
-  plan: EnginePlan
+  residence: Residence
+  warnings: readonly ImageWarning[]
   memory: MemoryBudget
   pool: WorkerPool
   hash: () => Promise<string>
@@ -97,7 +95,7 @@ class OnnxBackend implements ImageBackend {
   #hash: Promise<string | undefined> | undefined
 
   constructor(parts: OnnxParts) {
-    const { model, description, plan, pool } = parts
+    const { model, description, warnings, pool } = parts
     this.#parts = parts
     this.modelId = model.name
     this.capabilities = {
@@ -107,7 +105,7 @@ class OnnxBackend implements ImageBackend {
       paid: false,
     }
     this.defaults = description.defaults
-    this.openingWarnings = [...plan.warnings, ...description.warnings]
+    this.openingWarnings = warnings
     if (description.readsPictures) {
       this.describePicture = async (request, { signal, onProgress }) =>
         (await pool.run({ type: 'describe', request }, { signal, onProgress })).text!
@@ -119,7 +117,7 @@ class OnnxBackend implements ImageBackend {
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
     context.signal.throwIfAborted()
     const { edit, size, finish, note } = await this.#fitEdit(request)
-    const maxWorkers = this.#parts.memory.countFitting(size ?? this.#parts.description.defaults)
+    const maxWorkers = this.#parts.memory.countFitting(size ?? this.#parts.description.defaults, changesGraphs(request))
     const seeds = request.seeds ?? Array.from({ length: request.numImages }, () => randomInt(2 ** 32))
     const calls = this.#split({ ...request, edit, size, seeds, numImages: seeds.length })
     this.#hash ??= this.#parts.hash().catch(() => undefined)
@@ -141,7 +139,7 @@ class OnnxBackend implements ImageBackend {
 
   /** One picture each, so that all processes share the work; with offload all at once, so that a component is loaded once. */
   #split(request: ImageRequest & { seeds: readonly number[] }): ImageRequest[] {
-    if (this.#parts.plan.cpuOffload) return [request]
+    if (this.#parts.residence.cpuOffload) return [request]
     return request.seeds.map((seed) => ({ ...request, numImages: 1, seeds: [seed] }))
   }
 
@@ -206,6 +204,12 @@ class OnnxBackend implements ImageBackend {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.pool.close()
   }
+}
+
+/** Whether a request draws with graphs of its own in place of the stored ones. */
+function changesGraphs({ diffusion }: ImageRequest): boolean {
+  const { loras = [], embeddings = [], clipSkip = 0 } = diffusion ?? {}
+  return loras.length > 0 || embeddings.length > 0 || clipSkip > 0
 }
 
 async function finishImage(image: GeneratedImage, finish: Fitted['finish']): Promise<GeneratedImage> {

@@ -94,6 +94,19 @@ export const engineSettings = {
   recycle_after: integer({ ...engine, min: 1, describe: 'Restart a worker after so many pictures' }),
   max_rss: number({ ...engine, min: 64, placeholder: 'MB', describe: 'Restart a worker that grows beyond so many megabytes' }),
   max_memory: number({ ...engine, min: 64, placeholder: 'MB', describe: 'Memory that models may take; default: what is free' }),
+  map_weights: choice({
+    ...engine,
+    choices: ['auto', 'always', 'never'],
+    default: 'auto',
+    describe: 'Leave weights in their files, slower but with little memory; "auto" where a model would not fit otherwise',
+  }),
+  cache_limit: number({
+    ...engine,
+    min: 0,
+    default: 30,
+    placeholder: 'GB',
+    describe: 'Room for optimized graphs, merged weights and encoded prompts, and for fetched pictures; the unused go first',
+  }),
   cache_dir: text({
     ...engine,
     flag: false,

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { DiskCache } from '../../disk-cache/disk-cache.ts'
 import { checkExternalData } from '../../onnx-proto/external-data.ts'
 import { describeGraph } from '../../onnx-proto/graph-signature.ts'
 import { OnnxModel } from '../../onnx-proto/onnx-model.ts'
 import { encodePatched } from '../../onnx-proto/patched-proto.ts'
 import type { GraphSource, PatchedGraph } from '../../onnx-runtime/index.ts'
+import { MERGED_WEIGHTS } from '../cache-folders.ts'
 import type { GraphVariant } from '../graphs/graph-variant.ts'
 import { branchFeeds } from './branch-feeds.ts'
 import { addClipSkipOutputs } from './clip-skip.ts'
@@ -30,6 +32,8 @@ export interface GraphChanges {
 export interface GraphChangeOptions {
   /** Where weights with merged LoRAs are kept; absent: in memory only. */
   cacheFolder?: string | undefined
+  /** What `cacheFolder` belongs to. */
+  cache?: DiskCache | undefined
   /** Whether attention is fused as well, as `withFusedAttention` does. */
   fusesAttention: boolean
 }
@@ -82,7 +86,7 @@ interface GraphRewrite {
 async function buildChangedGraph(
   file: string,
   rewrite: GraphRewrite,
-  { cacheFolder, fusesAttention }: GraphChangeOptions,
+  { cacheFolder, cache, fusesAttention }: GraphChangeOptions,
 ): Promise<PatchedGraph> {
   const model = await OnnxModel.read(file)
   const dataFiles = await checkExternalData(dirname(file), describeGraph(model, file))
@@ -91,7 +95,13 @@ async function buildChangedGraph(
   const fresh = new Map(sites.map((site) => [site.path, site]))
   const plans = rewrite.merged.map((plan) => ({ ...plan, site: fresh.get(plan.site.path) ?? plan.site }))
   const modelFiles = [file, ...dataFiles.map(({ realPath }) => realPath)]
-  await mergeLoras(model, plans, cacheFolder && (await nameSideFile(cacheFolder, rewrite.mergeKey, modelFiles)))
+  const sideFile = cacheFolder && plans.length > 0 ? await nameSideFile(cacheFolder, rewrite.mergeKey, modelFiles) : undefined
+  if (sideFile) await cache?.hold(sideFile)
+  await mergeLoras(model, plans, sideFile)
+  if (sideFile) {
+    await cache?.hold(sideFile)
+    await cache?.tidy()
+  }
   addLowRankBranches(
     model,
     sites.filter(({ path }) => rewrite.branched.has(path)),
@@ -108,7 +118,7 @@ async function finish(model: OnnxModel, file: string): Promise<PatchedGraph> {
 /** A side file stands for the state of the model's files and what was merged into them. */
 async function nameSideFile(cacheFolder: string, mergeKey: string, modelFiles: readonly string[]): Promise<string> {
   const states = await Promise.all(modelFiles.map(async (path) => [path, (await stat(path)).size, (await stat(path)).mtimeMs]))
-  return join(cacheFolder, 'merged-weights', `${hash([mergeKey, states])}.bin`)
+  return join(cacheFolder, MERGED_WEIGHTS, `${hash([mergeKey, states])}.bin`)
 }
 
 function hash(content: unknown): string {

@@ -17,6 +17,7 @@ import { readCheckedGraph } from './read-signature.ts'
 import { readSampleSize } from './sample-size.ts'
 import { makeSizeRule } from './size-rule.ts'
 import { readVaeConfig, type VaeConfig } from './vae-config.ts'
+import { memoryOf, weightBytes } from './weight-sizes.ts'
 
 /** Everything about a model that can be known without its weights. */
 export interface ModelFacts {
@@ -49,7 +50,12 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   for (const [name, file] of folder.graphs) {
     const { signature, files } = await readCheckedGraph(file, options.device)
     signatures.set(name, signature)
-    components.push({ name, files: files.map((path) => relative(folder.root, path)), weightBytes: weightBytes(signature) })
+    components.push({
+      name,
+      files: files.map((path) => relative(folder.root, path)),
+      weightBytes: weightBytes(signature),
+      memoryBytes: memoryOf(signature),
+    })
   }
   const unet = signatures.get('unet')
   const transformer = signatures.get('transformer')
@@ -86,17 +92,9 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     sizes,
     schedulerConfig,
     defaults: readDefaults(folder, traits, schedulerConfig, sizes),
-    memoryBytes: [...signatures.values()].reduce((sum, signature) => sum + memoryOf(signature), 0),
+    memoryBytes: components.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
     warnings,
   }
-}
-
-function weightBytes({ initializerBytes }: GraphSignature): number {
-  return Object.values(initializerBytes).reduce((sum, bytes) => sum + bytes, 0)
-}
-
-function memoryOf(signature: GraphSignature): number {
-  return weightBytes(signature) + (signature.initializerBytes.float16 ?? 0)
 }
 
 function explainNoDenoiser(path: string, { graphs }: ModelFolder): DiffgentorError {

@@ -1,6 +1,7 @@
 import type { CallContext } from '../../contract/index.ts'
 import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { OnnxSession, type SessionOptions } from '../../onnx-runtime/index.ts'
+import { memoryOf, weightBytes } from '../folder/weight-sizes.ts'
 import type { GraphVariant } from './graph-variant.ts'
 
 /** Graphs that work together in one phase; with `offload`, the others leave memory when a phase begins. */
@@ -99,7 +100,11 @@ export class GraphStore implements AsyncDisposable {
   async #openSession(signature: GraphSignature, variant: GraphVariant | undefined): Promise<OnnxSession> {
     const { file } = signature
     const { openStored } = this.#options
-    const session = { ...this.#options.session, dequantizeWeights: hasOnlyWeightsQuantized(signature) }
+    const session = {
+      ...this.#options.session,
+      dequantizeWeights: hasOnlyWeightsQuantized(signature),
+      mapWeights: this.#options.session.mapWeights && !isExpanded(signature),
+    }
     if (variant) return await OnnxSession.open(await variant.build(file), session)
     return openStored ? await openStored(signature, session) : await OnnxSession.open(file, session)
   }
@@ -119,6 +124,11 @@ export class GraphStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const key of [...this.#open.keys()]) await this.#release(key)
   }
+}
+
+/** Half precision is computed with as float32, which no file holds. */
+function isExpanded(signature: GraphSignature): boolean {
+  return memoryOf(signature) > weightBytes(signature)
 }
 
 /** Weights stored as integers and computed with as floats: nothing in the graph quantizes activations. */

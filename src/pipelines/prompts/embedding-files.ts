@@ -1,12 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DiskCache } from '../../disk-cache/disk-cache.ts'
 import { countElements, type Tensor } from '../../tensor/tensor.ts'
 import type { EncodedText } from '../graphs/text-encoder.ts'
 
 const SUFFIX = '.embedding'
-/** All files together; the ones unused for longest go first. */
-const MOST_BYTES = 8 * 1024 ** 3
 
 /**
  * Encodings on disk, named by the hash of what they were made from, so that the next run need not load the text encoder. Several
@@ -14,24 +13,19 @@ const MOST_BYTES = 8 * 1024 ** 3
  */
 export class EmbeddingFiles {
   readonly #folder: string
-  readonly #limit: number
-  /** Bytes written since the folder was last tidied; above a share of the limit it is tidied again. */
-  #written = Number.POSITIVE_INFINITY
+  readonly #cache: DiskCache
 
-  /** @param limit bytes that all files may take together */
-  constructor(folder: string, limit = MOST_BYTES) {
+  /** @param cache what the folder belongs to */
+  constructor(folder: string, cache: DiskCache) {
     this.#folder = folder
-    this.#limit = limit
+    this.#cache = cache
   }
 
   async read(content: unknown): Promise<EncodedText | undefined> {
     const file = this.#fileOf(content)
     const bytes = await readFile(file).catch(() => undefined)
     const encoded = bytes && decode(bytes)
-    if (encoded) {
-      const now = new Date()
-      await utimes(file, now, now).catch(() => undefined)
-    }
+    if (encoded) await this.#cache.touch(file)
     return encoded
   }
 
@@ -43,27 +37,9 @@ export class EmbeddingFiles {
       await mkdir(this.#folder, { recursive: true })
       await writeFile(part, bytes)
       await rename(part, file)
-      this.#written += bytes.length
-      if (this.#written > this.#limit / 8) await this.#tidy()
+      await this.#cache.grow(bytes.length)
     } catch {
       await rm(part, { force: true }).catch(() => undefined)
-    }
-  }
-
-  async #tidy(): Promise<void> {
-    this.#written = 0
-    const names = (await readdir(this.#folder)).filter((name) => name.endsWith(SUFFIX))
-    const files = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.#folder, name)
-        const { size, mtimeMs } = await stat(path)
-        return { path, size, mtimeMs }
-      }),
-    )
-    let total = 0
-    for (const { path, size } of files.sort((a, b) => b.mtimeMs - a.mtimeMs)) {
-      total += size
-      if (total > this.#limit) await rm(path, { force: true })
     }
   }
 

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DiffgentorError } from '../../errors.ts'
 import { readCheckedGraph } from '../folder/read-signature.ts'
+import { memoryOf, weightBytes } from '../folder/weight-sizes.ts'
 
 /** Where a safety checker lies. Plain values only. */
 export interface SafetyCheckerFiles {
@@ -9,8 +10,10 @@ export interface SafetyCheckerFiles {
   graph: string
   /** Where its `preprocessor_config.json` may lie, best first. */
   processors: readonly string[]
-  /** Bytes of weights. */
+  /** Bytes of weights as stored. */
   weightBytes: number
+  /** Bytes of weights in memory. */
+  memoryBytes: number
 }
 
 /** The checker that exports of Stable Diffusion have beside their other parts. Rejects with one sentence where there is none. */
@@ -36,7 +39,8 @@ async function findChecker(folders: readonly string[]): Promise<SafetyCheckerFil
     return {
       graph,
       processors: places.map((place) => join(place, 'preprocessor_config.json')),
-      weightBytes: Object.values(signature.initializerBytes).reduce((sum, bytes) => sum + bytes, 0),
+      weightBytes: weightBytes(signature),
+      memoryBytes: memoryOf(signature),
     }
   }
   return undefined

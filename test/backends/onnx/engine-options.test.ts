@@ -4,7 +4,7 @@ import { SHARED_SETTINGS, withDefaults } from '../../../src/config/settings.ts'
 
 function embeddingFolder(cacheEmbeddings: boolean): string | undefined {
   const settings = withDefaults(SHARED_SETTINGS, { cacheEmbeddings, cacheDir: '/cache' })
-  return planEngine(settings).pipelineOptions('/model', 0, 1).embeddingFolder
+  return planEngine(settings).pipelineOptions('/model', 0, 1, { cpuOffload: false, weights: 'held' }).embeddingFolder
 }
 
 it('keeps encoded prompts on disk only when asked', () => {
