@@ -43,7 +43,7 @@ function worst(deviations: readonly Deviation[]): Deviation {
 }
 
 await setup()
-const goldens = readGoldenCases(['']).filter(
+const goldens = [...readGoldenCases(['']), ...readGoldenCases([''], 'ip-adapter-goldens')].filter(
   ({ call, latentsFrom }) => !UNREACHABLE.some((key) => key in call) && call['output_type'] !== 'latent' && !latentsFrom,
 )
 const models = [...new Set(goldens.map(({ model }) => model))].sort()

@@ -47,6 +47,14 @@ export interface ControlNetChoice {
   end: number
 }
 
+/** Pictures whose content and style are to be drawn, for models with an IP-Adapter (arXiv 2308.06721). */
+export interface IpAdapterChoice {
+  /** At least one. */
+  images: readonly EncodedPicture[]
+  /** How much they count beside the prompt; 0: not at all. Default: as the model was exported, usually 1. */
+  scale?: number | undefined
+}
+
 /** Wishes that only local diffusion understands. Absent means the model's default. */
 export interface DiffusionOptions {
   /** A diffusers class name or a short name such as `euler_a` or `dpm++_2m_karras`. */
@@ -77,6 +85,7 @@ export interface DiffusionOptions {
   loras?: readonly LoraChoice[] | undefined
   embeddings?: readonly EmbeddingChoice[] | undefined
   controlnets?: readonly ControlNetChoice[] | undefined
+  ipAdapter?: IpAdapterChoice | undefined
   /** Folder of a VAE to use in place of the model's own. */
   vae?: string | undefined
   /** Folder of an SDXL refiner. */

@@ -6,6 +6,7 @@ import type { AdapterPlan } from './adapter-plan.ts'
 import type { AdapterPlanner } from './adapters/adapter-planner.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
+import type { ImagePromptEncoder } from './ip-adapter/image-prompt-encoder.ts'
 import type { PromptEncoder } from './prompts/prompt-encoder.ts'
 import type { SequenceEncoder } from './prompts/sequence-encoder.ts'
 import type { Vae } from './vae.ts'
@@ -18,6 +19,8 @@ export interface OpenModel {
   prompts: PromptEncoder
   /** Texts for all other encoders. */
   sequences: SequenceEncoder
+  /** Pictures for IP-Adapters. */
+  imagePrompts: ImagePromptEncoder
   vae: Vae
   adapters: AdapterPlanner
 }

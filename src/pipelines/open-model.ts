@@ -2,6 +2,7 @@ import type { DiskCache } from '../disk-cache/disk-cache.ts'
 import { AdapterPlanner } from './adapters/adapter-planner.ts'
 import { type InspectOptions, inspectModel } from './folder/inspect-model.ts'
 import type { GraphStore } from './graphs/graph-store.ts'
+import { ImagePromptEncoder } from './ip-adapter/image-prompt-encoder.ts'
 import type { OpenModel } from './job.ts'
 import type { EmbeddingFiles } from './prompts/embedding-files.ts'
 import { PromptEncoder } from './prompts/prompt-encoder.ts'
@@ -30,6 +31,7 @@ export async function openModel(options: OpenModelOptions): Promise<OpenModel> {
     store,
     prompts: new PromptEncoder(facts, store, embeddingFiles),
     sequences: new SequenceEncoder(facts, store, embeddingFiles),
+    imagePrompts: new ImagePromptEncoder(facts, store),
     vae: new Vae({
       config: facts.vae,
       store,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { ImageRequest } from '../contract/index.ts'
 import type { DrawingJob } from './job.ts'
@@ -42,6 +43,8 @@ function describeDiffusion(diffusion: NonNullable<ImageRequest['diffusion']>): R
     lora: diffusion.loras?.map(({ path, weight }) => ({ file: basename(path), weight })),
     embedding: diffusion.embeddings?.map(({ path, token }) => withoutAbsent({ file: basename(path), token })),
     controlnet: diffusion.controlnets?.map(({ path, scale, start, end }) => ({ folder: basename(path), scale, start, end })),
+    ip_adapter_image: diffusion.ipAdapter?.images.map((image) => `sha256:${createHash('sha256').update(image).digest('hex')}`),
+    ip_adapter_scale: diffusion.ipAdapter?.scale,
     vae: nameOf(diffusion.vae),
     refiner: nameOf(diffusion.refiner),
     denoising_end: diffusion.denoisingEnd,

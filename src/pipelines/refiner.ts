@@ -37,7 +37,12 @@ export function toRefinerJob(refiner: OpenModel, base: DrawingJob): DrawingJob {
     request: {
       ...base.request,
       edit: undefined,
-      diffusion: { ...diffusion, denoisingStart: diffusion?.denoisingEnd ?? USUAL_SHARE, denoisingEnd: undefined },
+      diffusion: {
+        ...diffusion,
+        ipAdapter: undefined,
+        denoisingStart: diffusion?.denoisingEnd ?? USUAL_SHARE,
+        denoisingEnd: undefined,
+      },
     },
     mode: 'image',
     source: undefined,

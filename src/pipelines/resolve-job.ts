@@ -4,6 +4,7 @@ import { createScheduler } from '../schedulers/create-scheduler.ts'
 import type { AdapterPlan } from './adapter-plan.ts'
 import type { ModelFacts } from './folder/inspect-model.ts'
 import { assertSize, sizeForSource } from './folder/size-rule.ts'
+import { assertIpAdapter } from './ip-adapter/assert-ip-adapter.ts'
 import type { DrawingJob, DrawingMode, OpenModel } from './job.ts'
 import { replaceOutdated } from './outdated-scheduler.ts'
 import { tooWeak } from './schedule.ts'
@@ -29,6 +30,7 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
   if (choices.length > 0 && facts.signatures.has('transformer')) {
     throw unsupported('The local engine has no ControlNets for transformer models; leave controlnet out.')
   }
+  assertIpAdapter(facts, diffusion?.ipAdapter)
   const conditions = await readConditions(choices)
   const size = chooseSize(facts, request, { references, source: sources?.image ?? conditions[0] }, warn)
   const numInferenceSteps = request.numInferenceSteps ?? facts.defaults.numInferenceSteps

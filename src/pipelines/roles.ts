@@ -11,6 +11,8 @@ export type DenoiserRole =
   | 'classLabels'
   | 'controlImages'
   | 'controlScales'
+  | 'imageEmbeds'
+  | 'ipAdapterScale'
   | 'guidance'
   | 'imageIds'
   | 'textIds'
@@ -28,6 +30,8 @@ export const DENOISER_ROLES: RoleNames<DenoiserRole> = {
   classLabels: ['class_labels', 'noise_level'],
   controlImages: ['controlnet_conds'],
   controlScales: ['conditioning_scales'],
+  imageEmbeds: ['image_embeds', 'ip_adapter_image_embeds'],
+  ipAdapterScale: ['ip_adapter_scale'],
   guidance: ['guidance', 'guidance_scale'],
   imageIds: ['img_ids'],
   textIds: ['txt_ids'],

@@ -98,6 +98,7 @@ function toRequest({ call, scheduler, vae, controlnet, pipeline, ...content }: C
       loras: content.loras?.map(({ file, weight }) => ({ path: fixturePath(`lora/${file}`), weight })),
       embeddings: content.ti?.map(({ file, token }) => ({ path: fixturePath(`ti/${file}`), token })),
       controlnets: isControlled ? [toControl(controlnet, controlImage, call, pipeline)] : undefined,
+      ipAdapter: toIpAdapter(call),
     },
   }
 }
@@ -122,6 +123,11 @@ function toControl(controlnet: string, image: unknown, call: CaseFile['call'], p
     start: (call['control_guidance_start'] as number | undefined) ?? 0,
     end: (call['control_guidance_end'] as number | undefined) ?? 1,
   }
+}
+
+function toIpAdapter(call: CaseFile['call']) {
+  const names = call['ip_adapter_image'] as string[] | undefined
+  return names && { images: names.map(readInput), scale: call['ip_adapter_scale'] as number | undefined }
 }
 
 function readInput(name: string): Uint8Array {

@@ -10,13 +10,21 @@ export interface GoldenSuite {
   model: string
   /** Case names begin with one of these. */
   prefixes: readonly string[]
+  /** Folder of the cases inside the fixtures. Default: `goldens`. */
+  root?: string
   /** Cases that need what no setting can ask for, or that are proved elsewhere. */
   except?: (golden: GoldenCase) => boolean
   tolerance?: Tolerance
 }
 
 /** Draws every recorded case of a model and holds latents and pixels against diffusers'. */
-export function describeGoldens({ model, prefixes, except = () => false, tolerance = FLOAT32_TOLERANCE }: GoldenSuite): void {
+export function describeGoldens({
+  model,
+  prefixes,
+  root,
+  except = () => false,
+  tolerance = FLOAT32_TOLERANCE,
+}: GoldenSuite): void {
   describe(`${model} draws as diffusers does`, () => {
     let pipeline: Pipeline
     beforeAll(async () => {
@@ -25,7 +33,7 @@ export function describeGoldens({ model, prefixes, except = () => false, toleran
     afterAll(async () => {
       await pipeline[Symbol.asyncDispose]()
     })
-    const cases = readGoldenCases(prefixes).filter((golden) => golden.model === model && !except(golden))
+    const cases = readGoldenCases(prefixes, root).filter((golden) => golden.model === model && !except(golden))
     it.each(cases.map((golden) => [golden.name, golden] as const))('%s', async (_name, golden) => {
       const { images } = await pipeline.run(golden.request, idleContext)
       const latents = readGolden(golden, 'latents')

@@ -5,10 +5,13 @@ import type { OnnxNode } from '../../onnx-proto/onnx-node.ts'
 import type { OnnxTensor } from '../../onnx-proto/onnx-tensor.ts'
 import { type FeedValue, OnnxSession } from '../../onnx-runtime/index.ts'
 import type { WrittenOutAttention } from './attention-pattern.ts'
+import { findRank } from './value-rank.ts'
 
 /** More nodes than this between the projections and the result are not plain attention. */
 const NODE_LIMIT = 120
 const TOKENS = 24
+/** Batch, tokens, width. */
+const PLAIN_RANK = 3
 /** Rounding differs between the two forms; on values of about 1 by some 1e-7. */
 const TOLERANCE = 1e-5
 
@@ -32,7 +35,11 @@ export class AttentionProof {
   }
 
   async holds(attention: WrittenOutAttention, fused: OnnxNode): Promise<boolean> {
-    const widths = [attention.query, attention.key, attention.value].map((value) => this.#width(value))
+    const projections = [attention.query, attention.key, attention.value]
+    // Made-up input has three axes; with four, as of an IP-Adapter for several pictures, the operator reads heads where there are none.
+    const ranks = projections.map((value) => findRank(this.#model, this.#index, value) ?? PLAIN_RANK)
+    if (ranks.some((rank) => rank !== PLAIN_RANK)) return false
+    const widths = projections.map((value) => this.#width(value))
     const cut = this.#cutOut(attention)
     if (cut === undefined || widths.some((width) => width === undefined || width % attention.heads !== 0)) return false
     const names = shortNames(cut, attention.output)

@@ -1,6 +1,7 @@
 import type { Tensor } from '../../tensor/tensor.ts'
 import { fixedDimension } from '../folder/denoiser-inputs.ts'
 import { withoutGuidance } from '../guidance.ts'
+import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { OpenModel } from '../job.ts'
 import type { PrepareRequest } from './family.ts'
 import { beginWith, encodeText } from './stable-diffusion.ts'
@@ -8,7 +9,8 @@ import { beginWith, encodeText } from './stable-diffusion.ts'
 /** Latent consistency models (arXiv 2310.04378): the guidance scale is an input, so a step is one run. */
 export const prepareLatentConsistency: PrepareRequest = async (model, job) => {
   const text = await encodeText(model, job, job.request.prompt, 'prompt')
-  const feeds = { ...text, timestepCond: embedGuidance(job.guidanceScale, conditionWidth(model)) }
+  const seen = await lookAtPictures(model, job)
+  const feeds = { ...text, ...seen.positive, timestepCond: embedGuidance(job.guidanceScale, conditionWidth(model)) }
   return beginWith(model, job, withoutGuidance({ feeds }), { laidOutByStrength: job.mode === 'image' })
 }
 

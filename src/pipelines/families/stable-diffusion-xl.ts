@@ -4,6 +4,7 @@ import { joinAxis, zeros } from '../channels.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { DenoiserFeeds } from '../graphs/denoiser.ts'
 import { withoutGuidance } from '../guidance.ts'
+import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import type { PrepareRequest } from './family.ts'
 import { beginWith, guideFreely } from './stable-diffusion.ts'
@@ -16,13 +17,14 @@ export const prepareStableDiffusionXl: PrepareRequest = async (model, job) => {
   const { prompt, negativePrompt, diffusion } = job.request
   const encode = (texts: EncoderTexts, field: string) => encodeBoth(model, job, texts, field)
   const text = await encode({ first: prompt, second: diffusion?.prompt2 ?? prompt }, 'prompt')
-  const positive = { feeds: { ...text, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.positive) } }
+  const seen = await lookAtPictures(model, job)
+  const positive = { feeds: { ...text, ...seen.positive, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.positive) } }
   if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
   const without =
     negativePrompt === undefined && forcesZeros(model)
       ? { text: zeros(text.text!.shape), pooled: zeros(text.pooled!.shape) }
       : await encode({ first: negativePrompt ?? '', second: negativePrompt ?? '' }, 'negative_prompt')
-  const negative = { feeds: { ...without, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.negative) } }
+  const negative = { feeds: { ...without, ...seen.negative, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.negative) } }
   return beginWith(model, job, guideFreely(job, negative, positive))
 }
 

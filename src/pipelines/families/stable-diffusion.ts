@@ -1,6 +1,7 @@
 import { joinChannels } from '../channels.ts'
 import type { DenoiserFeeds } from '../graphs/denoiser.ts'
 import { type Branch, classifierFreeGuidance, type Guidance, withoutGuidance } from '../guidance.ts'
+import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { type StartedImage, type StartOptions, startImage } from '../start-image.ts'
 import type { PreparedRequest, PrepareRequest } from './family.ts'
@@ -9,9 +10,10 @@ import { predictGuided } from './predict-guided.ts'
 /** Stable Diffusion 1.x and 2.x, with 4 or 9 channels. */
 export const prepareStableDiffusion: PrepareRequest = async (model, job) => {
   const encode = (text: string, field: string) => encodeText(model, job, text, field)
-  const positive = { feeds: await encode(job.request.prompt, 'prompt') }
+  const seen = await lookAtPictures(model, job)
+  const positive = { feeds: { ...(await encode(job.request.prompt, 'prompt')), ...seen.positive } }
   if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
-  const negative = { feeds: await encode(job.request.negativePrompt ?? '', 'negative_prompt') }
+  const negative = { feeds: { ...(await encode(job.request.negativePrompt ?? '', 'negative_prompt')), ...seen.negative } }
   return beginWith(model, job, guideFreely(job, negative, positive))
 }
 

@@ -1,0 +1,80 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { IpAdapterChoice, Progress } from '../../src/contract/index.ts'
+import { openPipeline } from '../../src/pipelines/index.ts'
+import { fixturePath } from '../support/fixtures.ts'
+import { describeGoldens, idleContext } from '../support/golden-suite.ts'
+
+for (const model of ['ip-adapter-tiny', 'ip-adapter-plus-tiny', 'ip-adapter-xl-tiny']) {
+  describeGoldens({ model, prefixes: [''], root: 'ip-adapter-goldens' })
+}
+
+const PICTURE = readFileSync(fixturePath('images/inputs/d-150x101.png'))
+const ask = (ipAdapter?: IpAdapterChoice, seeds = [42]) => ({
+  prompt: 'a fox',
+  numImages: seeds.length,
+  seeds,
+  numInferenceSteps: 2,
+  diffusion: { ipAdapter, saveLatents: true },
+})
+
+describe('a model with an IP-Adapter', () => {
+  it('draws without a picture as if the adapter were not there', async () => {
+    await using pipeline = await openPipeline({ folder: fixturePath('models/ip-adapter-tiny') })
+    const bare = await pipeline.run(ask(), idleContext)
+    const silent = await pipeline.run(ask({ images: [PICTURE], scale: 0 }), idleContext)
+    const seen = await pipeline.run(ask({ images: [PICTURE] }), idleContext)
+    expect(bare.warnings).toEqual([])
+    expect(silent.images[0]!.latents).toEqual(bare.images[0]!.latents)
+    expect(seen.images[0]!.latents).not.toEqual(bare.images[0]!.latents)
+  })
+
+  it('tells in the recipe which pictures were shown, and how much they counted', async () => {
+    await using pipeline = await openPipeline({ folder: fixturePath('models/ip-adapter-tiny') })
+    const { recipe } = await pipeline.run(ask({ images: [PICTURE], scale: 0.5 }), idleContext)
+    expect(recipe.settings).toMatchObject({
+      ip_adapter_image: [expect.stringMatching(/^sha256:[0-9a-f]{64}$/)],
+      ip_adapter_scale: 0.5,
+    })
+  })
+
+  it('encodes a picture once for all pictures that are drawn from it', async () => {
+    await using pipeline = await openPipeline({ folder: fixturePath('models/ip-adapter-plus-tiny'), cpuOffload: true })
+    const loaded: string[] = []
+    const onProgress = (event: Progress) => void (event.phase === 'load' && loaded.push(event.component))
+    await pipeline.run(ask({ images: [PICTURE] }), { ...idleContext, onProgress })
+    expect(loaded).toContain('image_encoder')
+    loaded.length = 0
+    await pipeline.run(ask({ images: [PICTURE] }, [43]), { ...idleContext, onProgress })
+    expect(loaded).not.toContain('image_encoder')
+  })
+})
+
+describe('a picture for a model that cannot look at it', () => {
+  const refuse = async (folder: string, choice: IpAdapterChoice) => {
+    await using pipeline = await openPipeline({ folder })
+    return await pipeline.run(ask(choice), idleContext).then(
+      () => 'drawn',
+      (error: Error) => error.message,
+    )
+  }
+
+  it('is refused with the name of the script that adds an adapter', async () => {
+    expect(await refuse(fixturePath('models/sd15-tiny'), { images: [PICTURE] })).toContain('tools/export/export_ip_adapter.py')
+    expect(await refuse(fixturePath('models/sdxl-tiny'), { images: [PICTURE] })).toContain('tools/export/export_ip_adapter.py')
+  })
+
+  it('is refused where the family has no adapters', async () => {
+    expect(await refuse(fixturePath('dit/flux_schnell/model'), { images: [PICTURE] })).toContain('only Stable Diffusion and SDXL')
+  })
+
+  it('is refused where the image encoder is missing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diffgentor-ip-adapter-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    cpSync(fixturePath('models/ip-adapter-tiny'), folder, { recursive: true })
+    rmSync(join(folder, 'image_encoder'), { recursive: true })
+    expect(await refuse(folder, { images: [PICTURE] })).toContain('no image encoder')
+  })
+})
