@@ -82,6 +82,14 @@ export interface DiffusionOptions {
   noiseSource?: 'torch-cpu' | 'numpy' | 'philox' | undefined
   /** Precision in which torch would have drawn the noise. Default `float32`. */
   noiseDtype?: 'float32' | 'float16' | 'bfloat16' | undefined
+  /** Turns the starting noise towards that of another seed: 0, the default, not at all; 1 all the way. */
+  variationStrength?: number | undefined
+  /** That other seed. Default 0. */
+  variationSeed?: number | undefined
+  /** Draws the starting noise as for a picture of this size, in pixels, and lays it into the middle, so that the seed's picture stays alike. */
+  seedResizeFrom?: Size | undefined
+  /** What stands under a mask at first, in latent space: the source, the default; noise; or nothing. */
+  maskFill?: 'source' | 'noise' | 'nothing' | undefined
   loras?: readonly LoraChoice[] | undefined
   embeddings?: readonly EmbeddingChoice[] | undefined
   controlnets?: readonly ControlNetChoice[] | undefined

@@ -1,3 +1,4 @@
+import type { Size } from '../contract/index.ts'
 import type { Recipe } from './recipe.ts'
 import { diffusersScheduler, samplerNames } from './sampler-names.ts'
 
@@ -7,7 +8,7 @@ import { diffusersScheduler, samplerNames } from './sampler-names.ts'
  */
 export function writeInfotext(recipe: Recipe): string {
   const { sampler, schedule } = samplerNames(recipe.scheduler, recipe.schedulerConfig)
-  const { strength, clip_skip } = recipe.settings ?? {}
+  const { strength, clip_skip, variation_seed, variation_strength, seed_resize_from, mask_fill } = recipe.settings ?? {}
   const pairs: [string, unknown][] = [
     ['Steps', recipe.numInferenceSteps],
     ['Sampler', sampler],
@@ -17,7 +18,11 @@ export function writeInfotext(recipe: Recipe): string {
     ['Size', recipe.width && recipe.height ? `${recipe.width}x${recipe.height}` : undefined],
     ['Model hash', recipe.modelHash?.slice(0, 10)],
     ['Model', recipe.model],
+    ['Variation seed', variation_seed],
+    ['Variation seed strength', variation_strength],
+    ['Seed resize from', describeSize(seed_resize_from)],
     ['Denoising strength', strength],
+    ['Masked content', typeof mask_fill === 'string' ? `latent ${mask_fill}` : undefined],
     // A1111 counts from the last layer, diffusers the layers left out.
     ['Clip skip', typeof clip_skip === 'number' && clip_skip > 0 ? clip_skip + 1 : undefined],
     ['RNG', recipe.seed === undefined ? undefined : 'CPU'],
@@ -28,6 +33,11 @@ export function writeInfotext(recipe: Recipe): string {
   if (recipe.negativePrompt) lines.push(`Negative prompt: ${recipe.negativePrompt}`)
   lines.push(given.map(([name, value]) => `${name}: ${quote(String(value))}`).join(', '))
   return lines.join('\n')
+}
+
+function describeSize(size: unknown): string | undefined {
+  const { width, height } = (size ?? {}) as { width?: unknown; height?: unknown }
+  return typeof width === 'number' && typeof height === 'number' ? `${width}x${height}` : undefined
 }
 
 function quote(value: string): string {
@@ -42,13 +52,13 @@ export function parseInfotext(text: string): Recipe | undefined {
   const negativeAt = lines.findIndex((line) => line.startsWith('Negative prompt:'))
   const positive = negativeAt < 0 ? lines : lines.slice(0, negativeAt)
   const negative = negativeAt < 0 ? undefined : lines.slice(negativeAt).join('\n').slice('Negative prompt:'.length).trim()
-  const [, width, height] = /^(\d+)x(\d+)$/.exec(pairs.get('Size') ?? '') ?? []
+  const size = readSize(pairs.get('Size'))
   return withoutAbsent({
     prompt: positive.join('\n').trim(),
     negativePrompt: negative,
     seed: readNumber(pairs.get('Seed')),
-    width: readNumber(width),
-    height: readNumber(height),
+    width: size?.width,
+    height: size?.height,
     model: pairs.get('Model'),
     modelHash: pairs.get('Model hash'),
     ...diffusersScheduler(pairs.get('Sampler'), pairs.get('Schedule type')),
@@ -60,10 +70,24 @@ export function parseInfotext(text: string): Recipe | undefined {
 }
 
 function readSettings(pairs: Map<string, string>): Recipe['settings'] {
-  const strength = readNumber(pairs.get('Denoising strength'))
   const clipSkip = readNumber(pairs.get('Clip skip'))
-  if (strength === undefined && clipSkip === undefined) return undefined
-  return { ...(strength !== undefined && { strength }), ...(clipSkip !== undefined && { clip_skip: clipSkip - 1 }) }
+  const seedSize = readSize(pairs.get('Seed resize from'))
+  const [, fill] = /^latent (noise|nothing)$/.exec(pairs.get('Masked content') ?? '') ?? []
+  const settings = {
+    strength: readNumber(pairs.get('Denoising strength')),
+    clip_skip: clipSkip === undefined ? undefined : clipSkip - 1,
+    variation_seed: readNumber(pairs.get('Variation seed')),
+    variation_strength: readNumber(pairs.get('Variation seed strength')),
+    seed_resize_from: seedSize,
+    mask_fill: fill,
+  }
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined)
+  return given.length === 0 ? undefined : Object.fromEntries(given)
+}
+
+function readSize(text: string | undefined): Size | undefined {
+  const [, width, height] = /^(\d+)x(\d+)$/.exec(text ?? '') ?? []
+  return width === undefined || height === undefined ? undefined : { width: Number(width), height: Number(height) }
 }
 
 /** The `Name: value` pairs of A1111's last line. */

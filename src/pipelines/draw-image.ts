@@ -1,7 +1,7 @@
-import type { GeneratedImage, ImageRequest } from '../contract/index.ts'
+import type { GeneratedImage } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { tensorToPicture } from '../images/picture-tensor.ts'
-import { createNoiseSource } from '../noise/noise-source.ts'
+import { createNoiseSource, type NoiseSourceOptions } from '../noise/noise-source.ts'
 import { encodeNpy } from '../tensor/npy.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { zeros } from './channels.ts'
@@ -34,9 +34,9 @@ export async function drawImage(stages: readonly Stage[], place: ImagePlace): Pr
 }
 
 async function drawLatents(stages: readonly Stage[], place: ImagePlace): Promise<Tensor> {
-  const { context, request } = stages[0]!.job
+  const { context } = stages[0]!.job
   context.signal.throwIfAborted()
-  const noise = createNoiseSource({ ...noiseKind(request), seed: place.seed })
+  const noise = createNoiseSource({ ...noiseOptions(stages[0]!.job), seed: place.seed })
   let latents: Tensor | undefined
   let stepsBefore = 0
   for (const [at, { job, prepared }] of stages.entries()) {
@@ -55,8 +55,18 @@ async function drawLatents(stages: readonly Stage[], place: ImagePlace): Promise
   return latents!
 }
 
-function noiseKind({ diffusion }: ImageRequest) {
-  return { source: diffusion?.noiseSource ?? 'torch-cpu', dtype: diffusion?.noiseDtype ?? 'float32' } as const
+function noiseOptions({ request: { diffusion = {} }, vae }: DrawingJob): Omit<NoiseSourceOptions, 'seed'> {
+  const { noiseSource, noiseDtype, variationStrength, variationSeed = 0, seedResizeFrom } = diffusion
+  const { scaleFactor } = vae.config
+  return {
+    source: noiseSource ?? 'torch-cpu',
+    dtype: noiseDtype ?? 'float32',
+    variation: variationStrength ? { seed: variationSeed, strength: variationStrength } : undefined,
+    drawnFor: seedResizeFrom && {
+      height: Math.max(1, Math.floor(seedResizeFrom.height / scaleFactor)),
+      width: Math.max(1, Math.floor(seedResizeFrom.width / scaleFactor)),
+    },
+  }
 }
 
 /** Steps of stages that have not begun; laying out a schedule draws nothing. */

@@ -73,17 +73,31 @@ function listDrawingWishes(
   { diffusion = {}, edit, trueCfgScale }: ImageRequest,
 ): Wish[] {
   const isXl = family.startsWith('stable-diffusion-xl')
+  const refines = family === 'stable-diffusion-xl-refiner' || (isXl && diffusion.refiner !== undefined)
+  const hasControls = (diffusion.controlnets ?? []).length > 0
   const isPix2Pix = family === 'instruct-pix2pix'
   const onlyXl = 'only Stable Diffusion XL models know it'
   const looks = mode === 'reference'
+  const drawsOneNoise = family !== 'unidiffuser'
+  const manyNoises = 'UniDiffuser starts from several noises'
+  const maskFill = diffusion.maskFill === 'source' ? undefined : diffusion.maskFill
   return [
     ['original_size', diffusion.originalSize, isXl, onlyXl],
     ['target_size', diffusion.targetSize, isXl, onlyXl],
     ['crop_top_left', diffusion.cropTopLeft, isXl, onlyXl],
+    ['negative_original_size', diffusion.negativeOriginalSize, isXl, onlyXl],
+    ['negative_target_size', diffusion.negativeTargetSize, isXl, onlyXl],
+    ['negative_crop_top_left', diffusion.negativeCropTopLeft, isXl, onlyXl],
+    ['aesthetic_score', diffusion.aestheticScore, refines, 'only SDXL refiners know it'],
+    ['negative_aesthetic_score', diffusion.negativeAestheticScore, refines, 'only SDXL refiners know it'],
+    ['guess_mode', diffusion.guessMode || undefined, hasControls, 'it is for ControlNets'],
     ['denoising_start', diffusion.denoisingStart, isXl && mode === 'image', 'only Stable Diffusion XL edits know it'],
     ['image_guidance_scale', edit?.imageGuidanceScale, isPix2Pix, 'only InstructPix2Pix models know it'],
     ['strength', edit?.strength, !isPix2Pix, 'InstructPix2Pix models always run every step'],
     ['strength', edit?.strength, !looks, 'this model looks at the source and always runs every step'],
+    ['variation_strength', diffusion.variationStrength || undefined, drawsOneNoise, manyNoises],
+    ['seed_resize_from', diffusion.seedResizeFrom, drawsOneNoise, manyNoises],
+    ['mask_fill', maskFill, mode === 'mask' && family !== 'flux-fill', 'only masked edits with a strength know it'],
     ['resize_references', diffusion.resizeReferences, family === 'flux-kontext' && looks, 'only FLUX Kontext edits know it'],
     ['guidance_rescale', diffusion.guidanceRescale || undefined, UNET_FAMILIES.includes(family), 'only UNet models know it'],
     ['true_cfg_scale', trueCfgScale, takesTrueGuidance(family), 'this model knows the ordinary guidance scale only'],

@@ -32,7 +32,7 @@ export async function startImage(job: DrawingJob, noise: NoiseSource, options: S
   const run = startSchedule(job, noise, options)
   const { arrange = (grid: Tensor) => grid } = options
   if (job.mode === 'text' || job.mode === 'reference') {
-    return { run, latents: arrange(scaleNoise(noise.normal(job.latentShape), run)) }
+    return { run, latents: arrange(scaleNoise(noise.start(job.latentShape), run)) }
   }
   if (options.handedOver) return { run, latents: options.handedOver }
   if (job.mode === 'image') {
@@ -46,7 +46,7 @@ async function startFromPicture(job: DrawingJob, noise: NoiseSource, run: Schedu
   const clean = await job.vae.encode(job.source!, noise.normal, job.context)
   // A source for the end of the schedule is taken to be noisy already.
   if (job.request.diffusion?.denoisingStart !== undefined) return { run, latents: clean }
-  return { run, latents: run.addNoise(clean, noise.normal(job.latentShape), run.steps[0]!) }
+  return { run, latents: run.addNoise(clean, noise.start(job.latentShape), run.steps[0]!) }
 }
 
 /** Inpainting with an ordinary model: what the mask keeps is put back after each step, noised to the level of the next. */
@@ -58,13 +58,16 @@ async function startKeepingRest(
 ): Promise<StartedImage> {
   const { source, mask, vae, context } = job
   const clean = arrange(await vae.encode(source!, noise.normal, context))
-  const fresh = arrange(noise.normal(job.latentShape))
+  const fresh = arrange(noise.start(job.latentShape))
   // diffusers encodes the masked picture here as well; only the draw of that matters.
   await vae.drawPosterior(job.latentShape, noise.normal, context)
   const latentMask = arrange(repeatChannels(shrinkMask(mask!, job), job.latentShape[1]!))
   return {
     run,
-    latents: job.strength === 1 ? scaleNoise(fresh, run) : run.addNoise(clean, fresh, run.steps[0]!),
+    latents:
+      job.strength === 1
+        ? scaleNoise(fresh, run)
+        : run.addNoise(fillMasked(clean, { fresh, mask: latentMask }, job), fresh, run.steps[0]!),
     afterStep: (latents, index) => {
       const next = run.steps[index + 1]
       return blend(next ? run.addNoise(clean, fresh, next) : clean, latents, latentMask)
@@ -76,13 +79,25 @@ async function startKeepingRest(
 async function startSeeingMask(job: DrawingJob, noise: NoiseSource, run: SchedulerRun): Promise<StartedImage> {
   const { source, mask, vae, context } = job
   const clean = job.strength === 1 ? undefined : await vae.encode(source!, noise.normal, context)
-  const fresh = noise.normal(job.latentShape)
+  const fresh = noise.start(job.latentShape)
   const hidden = await vae.encode(hideMasked(source!, mask!), noise.normal, context)
+  const latentMask = shrinkMask(mask!, job)
+  const repeated = repeatChannels(latentMask, job.latentShape[1]!)
   return {
     run,
-    latents: clean ? run.addNoise(clean, fresh, run.steps[0]!) : scaleNoise(fresh, run),
-    maskChannels: [shrinkMask(mask!, job), hidden],
+    latents: clean
+      ? run.addNoise(fillMasked(clean, { fresh, mask: repeated }, job), fresh, run.steps[0]!)
+      : scaleNoise(fresh, run),
+    maskChannels: [latentMask, hidden],
   }
+}
+
+/** Puts noise or nothing under the mask where that is wished; the noise is that of the start, as in stable-diffusion-webui. */
+function fillMasked(clean: Tensor, { fresh, mask }: { fresh: Tensor; mask: Tensor }, { request }: DrawingJob): Tensor {
+  const fill = request.diffusion?.maskFill ?? 'source'
+  if (fill === 'source') return clean
+  const under = fill === 'noise' ? fresh : { data: new Float32Array(clean.data.length), shape: clean.shape }
+  return blend(clean, under, mask)
 }
 
 function scaleNoise({ data, shape }: Tensor, { initNoiseSigma }: SchedulerRun): Tensor {

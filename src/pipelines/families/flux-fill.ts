@@ -23,7 +23,7 @@ export async function startFluxFill(job: DrawingJob, noise: NoiseSource, flow: F
   const mask = job.mask!
   const run = startSchedule(job, noise, { flow })
   const clean = await vae.encode(source, noise.normal, context)
-  const latents = run.addNoise(clean, noise.normal(job.latentShape), run.steps[0]!)
+  const latents = run.addNoise(clean, noise.start(job.latentShape), run.steps[0]!)
   const hidden = await vae.encode(hideMasked(source, mask), noise.normal, context)
   return { run, latents, hidden, mask: pixelsToChannels(mask, vae.config.scaleFactor) }
 }
