@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { ImageRequest } from '../../src/contract/index.ts'
+import { DiffgentorError } from '../../src/errors.ts'
 import { lookAt, makePng } from './pictures.ts'
 import { fromBase64, type Json, post, readJson, startTestServer, type TestServer } from './test-server.ts'
 
@@ -131,6 +133,51 @@ describe('AUTOMATIC1111: drawing', () => {
     expect(await lookAt(second!.edit!.images[0]!)).toMatchObject({ width: 64, height: 64 })
   })
 
+  it('turns the noise towards another seed’s, and tells both seeds of each picture', async () => {
+    const server = await startTestServer()
+    const body = { prompt: 'x', seed: 7, subseed: 20, subseed_strength: 0.25, batch_size: 2, n_iter: 2 }
+    const answer = await readJson(await txt2img(server, { ...body, seed_resize_from_w: 48, seed_resize_from_h: 32 }))
+    expect(answer.images).toHaveLength(4)
+    expect(JSON.parse(answer.info)).toMatchObject({
+      all_seeds: [7, 7, 7, 7],
+      subseed: 20,
+      all_subseeds: [20, 21, 22, 23],
+      subseed_strength: 0.25,
+      seed_resize_from_w: 48,
+      batch_size: 2,
+    })
+    const wishes = server.backend.requests.map(({ seeds, diffusion }) => [
+      seeds,
+      diffusion!.variationSeed,
+      diffusion!.variationStrength,
+    ])
+    expect(wishes).toEqual([20, 21, 22, 23].map((subseed) => [[7], subseed, 0.25]))
+    expect(server.backend.requests[0]!.diffusion!.seedResizeFrom).toEqual({ width: 48, height: 32 })
+    const random = JSON.parse((await readJson(await txt2img(server, { subseed_strength: 0.5 }))).info)
+    expect(random.subseed).toBeGreaterThanOrEqual(0)
+  })
+
+  it('leaves out a layout of steps that a sampler does not know, and says so', async () => {
+    const server = await startTestServer()
+    Object.assign(server.backend, {
+      check: ({ diffusion }: ImageRequest) => {
+        if (diffusion?.scheduler?.endsWith('karras')) throw new DiffgentorError('invalid_request', 'no option use_karras_sigmas')
+      },
+    })
+    const drawn = await readJson(await txt2img(server, { prompt: 'x', sampler_name: 'Euler a', scheduler: 'Karras' }))
+    expect(drawn.warnings).toEqual([expect.stringContaining('Euler a does not know the layout Karras')])
+    const known = await readJson(await txt2img(server, { prompt: 'x', sampler_name: 'k_euler_a', scheduler: 'exponential' }))
+    expect(known.warnings).toEqual([])
+    const nameless = await readJson(await txt2img(server, { prompt: 'x', scheduler: 'karras' }))
+    expect(nameless.warnings).toEqual([expect.stringContaining('needs a sampler')])
+    expect(server.backend.requests.map(({ diffusion }) => diffusion!.scheduler)).toEqual([
+      'Euler a',
+      'Euler a exponential',
+      undefined,
+    ])
+    expect((await txt2img(server, { prompt: 'x', scheduler: 'nope' })).status).toBe(404)
+  })
+
   it('refuses in the words of the origin', async () => {
     const server = await startTestServer()
     const error = async (body: unknown, path = 'txt2img') => {
@@ -151,8 +198,12 @@ describe('AUTOMATIC1111: drawing', () => {
 
   it('says what it does not honor', async () => {
     const server = await startTestServer()
-    const { warnings } = await readJson(await txt2img(server, { alwayson_scripts: { ADetailer: {} }, subseed_strength: 0.5 }))
-    expect(warnings.join()).toMatch(/subseed_strength.*alwayson_scripts\.ADetailer/)
+    const { warnings } = await readJson(await txt2img(server, { alwayson_scripts: { ADetailer: {} }, restore_faces: true }))
+    expect(warnings.join()).toMatch(/restore_faces.*alwayson_scripts\.ADetailer/)
+    const hosted = await startTestServer({ abilities: { diffusion: false } })
+    const answer = await readJson(await txt2img(hosted, { batch_size: 2, seed: 1, subseed_strength: 0.5 }))
+    expect(answer.warnings).toEqual(['This server does not honor subseed_strength.'])
+    expect(JSON.parse(answer.info).all_seeds).toEqual([1, 2])
   })
 })
 
@@ -227,7 +278,17 @@ describe('AUTOMATIC1111: img2img', () => {
     }
     expect(await start()).toEqual([[255, 0, 0], ''])
     expect(await start(1)).toEqual([[0, 0, 255], ''])
-    expect(await start(2)).toEqual([[0, 0, 255], expect.stringContaining('inpainting_fill 2')])
+    expect(server.backend.requests.map(({ diffusion }) => diffusion!.maskFill)).toEqual([undefined, undefined])
+  })
+
+  it('puts noise or nothing under the mask in latent space, over its surroundings', async () => {
+    const server = await startTestServer()
+    const body = { init_images: [(await makePng(64, 64, 'blue')).toString('base64')], mask: await makeLeftMask(64, 64) }
+    for (const inpainting_fill of [2, 3]) {
+      const { warnings } = await readJson(await post(server, '/sdapi/v1/img2img', { ...body, inpainting_fill }))
+      expect(warnings).toEqual([])
+    }
+    expect(server.backend.requests.map(({ diffusion }) => diffusion!.maskFill)).toEqual(['noise', 'nothing'])
   })
 
   it('works on the masked part alone, at the full size, and puts it back into the whole picture', async () => {

@@ -1,35 +1,35 @@
 import { writeInfotext } from '../../../images/infotext.ts'
 import type { Recipe } from '../../../images/recipe.ts'
 import { samplerNames } from '../../../images/sampler-names.ts'
-import type { Drawing, DrawnImage } from '../../drawing.ts'
 import { Base64Bytes, jsonAnswer } from '../../http/json-answer.ts'
 import { describeVerdicts, drawingHeaders, warningTexts } from '../../requests/drawing-headers.ts'
 import type { Sitting } from './desk.ts'
 import type { Img2imgFields, Txt2imgFields } from './draw-fields.ts'
 import type { DrawPlan } from './read-draw.ts'
+import type { DrawnTurn } from './run-draw.ts'
 
 /** The answer of txt2img and img2img. */
 export function answerDraw(
   fields: Txt2imgFields | Img2imgFields,
   plan: DrawPlan,
   sitting: Sitting,
-  drawings: readonly Drawing[],
+  turns: readonly DrawnTurn[],
 ): Response {
-  const images = drawings.flatMap((drawing) => drawing.images)
-  const warnings = [...plan.warnings, ...distinct(drawings)]
+  const images = turns.flatMap(({ drawing }) => drawing.images)
+  const warnings = [...plan.warnings, ...distinct(turns)]
   const sends = fields.send_images !== false
   const body = {
     images: sends ? images.map((image) => new Base64Bytes(image.bytes)) : [],
     parameters: echo(fields),
-    info: JSON.stringify(describeDraw(fields, plan, sitting, images)),
+    info: JSON.stringify(describeDraw(fields, plan, sitting, turns)),
     warnings: warningTexts({ warnings }),
     ...describeVerdicts({ images }),
   }
   return jsonAnswer(body, 200, drawingHeaders({ images, warnings, usage: undefined, format: 'png' }))
 }
 
-function distinct(drawings: readonly Drawing[]) {
-  const all = drawings.flatMap((drawing) => drawing.warnings)
+function distinct(turns: readonly DrawnTurn[]) {
+  const all = turns.flatMap(({ drawing }) => drawing.warnings)
   return [...new Map(all.map((warning) => [warning.detail, warning])).values()]
 }
 
@@ -41,9 +41,11 @@ function echo(fields: Txt2imgFields | Img2imgFields): Record<string, unknown> {
   return { ...fields, init_images: includes ? sources?.map(carry) : null, mask: includes && mask ? carry(mask) : null }
 }
 
-function describeDraw(fields: Txt2imgFields, plan: DrawPlan, sitting: Sitting, images: readonly DrawnImage[]): object {
+function describeDraw(fields: Txt2imgFields, plan: DrawPlan, sitting: Sitting, turns: readonly DrawnTurn[]): object {
+  const images = turns.flatMap(({ drawing }) => drawing.images)
   const first: Partial<Recipe> = images[0]?.recipe ?? {}
   const seeds = images.map((image) => image.seed ?? -1)
+  const subseeds = turns.flatMap(({ order, drawing }) => drawing.images.map(() => order.request.diffusion?.variationSeed ?? -1))
   const { request } = plan.orders[0]!
   return {
     prompt: plan.prompt,
@@ -52,15 +54,15 @@ function describeDraw(fields: Txt2imgFields, plan: DrawPlan, sitting: Sitting, i
     all_negative_prompts: images.map(() => plan.negativePrompt),
     seed: seeds[0] ?? -1,
     all_seeds: seeds,
-    subseed: -1,
-    all_subseeds: seeds.map(() => -1),
-    subseed_strength: 0,
+    subseed: subseeds[0] ?? -1,
+    all_subseeds: subseeds,
+    subseed_strength: request.diffusion?.variationStrength ?? 0,
     width: first.width ?? request.size?.width ?? null,
     height: first.height ?? request.size?.height ?? null,
     sampler_name: samplerNames(first.scheduler, first.schedulerConfig).sampler ?? fields.sampler_name ?? null,
     cfg_scale: first.guidanceScale ?? request.guidanceScale ?? null,
     steps: first.numInferenceSteps ?? request.numInferenceSteps ?? null,
-    batch_size: request.numImages,
+    batch_size: fields.batch_size ?? 1,
     restore_faces: false,
     face_restoration_model: null,
     sd_model_name: plan.model.id,
@@ -71,6 +73,8 @@ function describeDraw(fields: Txt2imgFields, plan: DrawPlan, sitting: Sitting, i
     styles: [],
     job_timestamp: formatTimestamp(sitting.startedAt),
     clip_skip: (request.diffusion?.clipSkip ?? 0) + 1,
+    seed_resize_from_w: request.diffusion?.seedResizeFrom?.width ?? -1,
+    seed_resize_from_h: request.diffusion?.seedResizeFrom?.height ?? -1,
     is_using_inpainting_conditioning: false,
     version: first.version ?? '',
   }

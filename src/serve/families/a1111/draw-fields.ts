@@ -13,8 +13,12 @@ export const TXT2IMG_FIELDS = z.object({
   prompt: z.string().max(32_000).default('').describe('What to draw, with weights such as (word:1.2) and <lora:name:weight>'),
   negative_prompt: z.string().max(32_000).default('').describe('What to steer away from'),
   seed: wireInteger(-1, Number.MAX_SAFE_INTEGER).describe('Picture j gets (seed + j) mod 2³²; -1, the default: random'),
-  subseed: wireInteger(-1, Number.MAX_SAFE_INTEGER),
-  subseed_strength: wireNumber(0, 1),
+  subseed: wireInteger(-1, Number.MAX_SAFE_INTEGER).describe('Another seed, picture j’s is one higher; -1, the default: random'),
+  subseed_strength: wireNumber(0, 1).describe(
+    'How far the noise is turned towards the other seed’s; the seed then stays the same',
+  ),
+  seed_resize_from_w: wireInteger(-1, 65_535).describe('Width of the picture whose noise is laid into the middle; default: none'),
+  seed_resize_from_h: wireInteger(-1, 65_535).describe('Its height'),
   steps: wireInteger(1, 200).describe('Denoising steps; default: the model decides'),
   cfg_scale: wireNumber(0, 100).describe('Classifier-free guidance; default: the model decides'),
   width: wireInteger(1, 65_535).describe('Width in pixels; default: the model decides'),
@@ -37,6 +41,9 @@ export const TXT2IMG_FIELDS = z.object({
   override_settings: wireJson(OVERRIDES).describe('Options for this request alone'),
   send_images: wireBoolean.describe('false leaves the pictures out of the answer'),
   save_images: wireBoolean,
+  restore_faces: wireBoolean,
+  tiling: wireBoolean,
+  refiner_checkpoint: wireText,
   alwayson_scripts: z
     .record(z.string(), z.unknown())
     .optional()
@@ -50,7 +57,9 @@ export const IMG2IMG_FIELDS = TXT2IMG_FIELDS.extend({
   mask: PICTURE.optional().describe('White is repainted'),
   mask_blur: wireNumber(0, 256).describe('Sigma in pixels by which the mask is softened, default 4'),
   inpainting_mask_invert: wireInteger(0, 1).describe('1 repaints where the mask is black'),
-  inpainting_fill: wireInteger(0, 3).describe('What stands under the mask at first: 0 surroundings, 1 the source'),
+  inpainting_fill: wireInteger(0, 3).describe(
+    'What stands under the mask at first: 0 surroundings, 1 the source, 2 noise in latent space, 3 nothing there',
+  ),
   inpaint_full_res: wireBoolean.describe('Work on the masked part alone, at the full size; default true'),
   inpaint_full_res_padding: wireInteger(0, 65_535).describe('Pixels around the masked part, default 0'),
   resize_mode: wireInteger(0, 3).describe('0 stretch, 1 crop, 2 fill, 3 as 0'),

@@ -58,7 +58,7 @@ export function registerDrawing(book: RouteBook, services: Services, options: Op
     const plan = await read(fields)
     c.set('facts', { model: plan.model.id, prompt: services.settings.logPrompts ? fields.prompt : undefined })
     const sitting = new Sitting(ownerOf(c), plan.orders.length, plan.orders[0]!.request.numImages)
-    const drawings = await desk.attend(sitting, () => runDraw(services, plan, sitting, c.req.raw.signal))
-    return answerDraw(fields, plan, sitting, drawings)
+    const turns = await desk.attend(sitting, () => runDraw(services, plan, sitting, c.req.raw.signal))
+    return answerDraw(fields, plan, sitting, turns)
   }
 }

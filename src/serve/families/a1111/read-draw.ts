@@ -10,8 +10,9 @@ import { isControlNet, readControls } from './controlnet.ts'
 import type { Txt2imgFields } from './draw-fields.ts'
 import { type HiresWish, readHires } from './hires.ts'
 import { takeLoraTags } from './lora-tags.ts'
+import { numberTurns } from './number-turns.ts'
 import type { Options } from './options.ts'
-import { readScheduler } from './samplers.ts'
+import { readScheduler } from './read-scheduler.ts'
 
 /** What a request comes to: one order a turn. */
 export interface DrawPlan {
@@ -39,7 +40,7 @@ const SEEDS = 2 ** 32
 const MAX_PICTURES = 100
 
 /** Fields that would change pictures and that we lack, with the value at which they do nothing. */
-const WITHOUT_EFFECT = { subseed_strength: 0, script_name: '' } as const
+const WITHOUT_EFFECT = { script_name: '', restore_faces: false, tiling: false, refiner_checkpoint: '' } as const
 
 /** Turns the fields of txt2img into orders. */
 export async function readTxt2img(reader: DrawReader, fields: Txt2imgFields): Promise<DrawPlan> {
@@ -65,11 +66,13 @@ export async function readBase({ services, options, isAdmin, signal }: DrawReade
   const { prompt, loras: tags } = takeLoraTags(fields.prompt)
   const loras = await readLoras(services, tags, isAdmin)
   const { controlnets, warnings } = await readControls(services, fields, source, signal)
+  const { scheduler, warnings: schedulerWarnings } = await readScheduler(model, fields)
   const diffusion: DiffusionOptions = {
-    scheduler: readScheduler(fields.sampler_name ?? fields.sampler_index, fields.scheduler),
+    scheduler,
     clipSkip: options.clipSkip(overrides?.CLIP_stop_at_last_layers),
     eta: fields.eta,
     promptSyntax: capabilities.diffusion ? 'a1111' : undefined,
+    seedResizeFrom: readSeedSize(fields),
     loras: loras.length > 0 ? loras : undefined,
     controlnets: controlnets.length > 0 ? controlnets : undefined,
   }
@@ -83,7 +86,11 @@ export async function readBase({ services, options, isAdmin, signal }: DrawReade
   }
   const isRandom = fields.seed === undefined || fields.seed < 0
   const seed = isRandom ? (capabilities.seed ? randomInt(SEEDS) : undefined) : fields.seed
-  return { model, request, seed, warnings }
+  return { model, request, seed, warnings: [...warnings, ...schedulerWarnings] }
+}
+
+function readSeedSize({ seed_resize_from_w: width = 0, seed_resize_from_h: height = 0 }: Txt2imgFields): Size | undefined {
+  return width > 0 && height > 0 ? { width, height } : undefined
 }
 
 /** Both sides, each the model's own where it is not given; undefined when neither is. */
@@ -107,21 +114,20 @@ export function makePlan(
       field: 'n_iter',
     })
   }
-  let drawn = 0
-  const numbered = orders.map((order, turn) => {
-    const seed = order.seed === undefined ? undefined : order.seed + drawn
-    drawn += order.request.numImages
-    // A request was accepted with its first turn.
-    return { ...order, seed, skipsLimit: turn > 0, keepsFlagged: true }
-  })
-  const ignored = Object.entries(WITHOUT_EFFECT).filter(
-    ([name, nothing]) => (fields[name as keyof typeof WITHOUT_EFFECT] ?? nothing) !== nothing,
-  )
+  const lacks = model.backend.capabilities.diffusion ? WITHOUT_EFFECT : { ...WITHOUT_EFFECT, subseed_strength: 0 }
+  const ignored = Object.entries(lacks).filter(([name, nothing]) => (fields[name as keyof typeof lacks] ?? nothing) !== nothing)
   const scripts = Object.keys(fields.alwayson_scripts ?? {}).filter((name) => !isControlNet(name))
   const unknown = scripts.map((name) => `alwayson_scripts.${name}`)
   const told = [...ignored.map(([name]) => name), ...unknown].map(
     (field): ImageWarning => ({ kind: 'ignored', field, detail: `This server does not honor ${field}.` }),
   )
   const warnings = [...known, ...told]
-  return { model, orders: numbered, hires, warnings, prompt: fields.prompt, negativePrompt: fields.negative_prompt }
+  return {
+    model,
+    orders: numberTurns(fields, orders),
+    hires,
+    warnings,
+    prompt: fields.prompt,
+    negativePrompt: fields.negative_prompt,
+  }
 }

@@ -1,4 +1,4 @@
-import type { ImageWarning, Size } from '../../../contract/index.ts'
+import type { Size } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import { compositeOver } from '../../../images/convert-channels.ts'
 import { convertInBands } from '../../../images/convert-in-bands.ts'
@@ -18,9 +18,10 @@ const FITS: readonly FitMode[] = ['default', 'crop', 'fill', 'default']
 const DEFAULT_STRENGTH = 0.75
 const DEFAULT_BLUR = 4
 
-/** What lies under the mask at first: its blurred surroundings, or the source itself. */
-const FILLED_MASK = 0
-const SOURCE_UNDER_MASK = 1
+/** `inpainting_fill`: blurred surroundings, the source itself, noise in latent space, nothing there. */
+const SURROUNDINGS = 0
+const SOURCE = 1
+const LATENT_FILLS = { 2: 'noise', 3: 'nothing' } as const
 
 /** Turns the fields of img2img into orders: one picture for each source, or `batch_size` of a single one. */
 export async function readImg2img(reader: DrawReader, fields: Img2imgFields): Promise<DrawPlan> {
@@ -39,6 +40,7 @@ export async function readImg2img(reader: DrawReader, fields: Img2imgFields): Pr
         numImages: images.length === 1 ? (fields.batch_size ?? 1) : 1,
         size: prepared.size,
         edit: { ...prepared.edit, strength: fields.denoising_strength ?? DEFAULT_STRENGTH },
+        diffusion: { ...base.request.diffusion, maskFill: mask && readLatentFill(fields) },
       }
       const settled = settleRequest(services.settings, base.model, request)
       const { facts: sources, finish } = prepared
@@ -46,8 +48,7 @@ export async function readImg2img(reader: DrawReader, fields: Img2imgFields): Pr
     }),
   )
   const turns = Array.from({ length: fields.n_iter ?? 1 }, () => orders).flat()
-  const plan = makePlan(fields, base.model, turns, base.warnings)
-  return mask ? { ...plan, warnings: [...plan.warnings, ...warnOfFill(fields)] } : plan
+  return makePlan(fields, base.model, turns, base.warnings)
 }
 
 async function prepareSource(
@@ -73,10 +74,15 @@ function readInpaintWish(fields: Img2imgFields, fit: FitMode): InpaintWish {
   return {
     blur: fields.mask_blur ?? DEFAULT_BLUR,
     isInverted: fields.inpainting_mask_invert === 1,
-    fills: (fields.inpainting_fill ?? FILLED_MASK) === FILLED_MASK,
+    // The fills of latent space stand over the surroundings, as at the origin.
+    fills: (fields.inpainting_fill ?? SURROUNDINGS) !== SOURCE,
     padding: fields.inpaint_full_res === false ? undefined : (fields.inpaint_full_res_padding ?? 0),
     fit,
   }
+}
+
+function readLatentFill({ inpainting_fill: fill = SURROUNDINGS }: Img2imgFields): 'noise' | 'nothing' | undefined {
+  return fill === 2 || fill === 3 ? LATENT_FILLS[fill] : undefined
 }
 
 /** The model's usual size, or the source's own for models that draw any. */
@@ -89,11 +95,4 @@ async function fitBytes(bytes: Uint8Array, size: Size, fit: FitMode): Promise<Ui
   const { picture } = await decodePicture(bytes)
   const opaque = await convertInBands(picture, 3, (band) => compositeOver(band, [255, 255, 255]))
   return await encodePicture(await fitInTurns(opaque, size, 'lanczos', fit), { format: 'png' })
-}
-
-/** Latent noise and latent nothing are A1111's own. */
-function warnOfFill({ inpainting_fill: fill = FILLED_MASK }: Img2imgFields): ImageWarning[] {
-  if (fill === FILLED_MASK || fill === SOURCE_UNDER_MASK) return []
-  const detail = `inpainting_fill ${fill} is not honored: the masked part starts from the source, as with 1.`
-  return [{ kind: 'adjusted', field: 'inpainting_fill', detail }]
 }

@@ -8,9 +8,15 @@ import type { DrawPlan } from './read-draw.ts'
 /** Previews of one picture, spread over its steps. */
 const PREVIEWS = 10
 
+/** A finished turn. */
+export interface DrawnTurn {
+  order: DrawOrder
+  drawing: Drawing
+}
+
 /** Draws one turn after the other. What was skipped or interrupted is left out; what was finished before stays. */
-export async function runDraw(services: Services, plan: DrawPlan, sitting: Sitting, caller: AbortSignal): Promise<Drawing[]> {
-  const drawings: Drawing[] = []
+export async function runDraw(services: Services, plan: DrawPlan, sitting: Sitting, caller: AbortSignal): Promise<DrawnTurn[]> {
+  const drawn: DrawnTurn[] = []
   for (const [turn, order] of plan.orders.entries()) {
     if (sitting.isInterrupted) break
     const ending = sitting.begin(turn)
@@ -20,12 +26,12 @@ export async function runDraw(services: Services, plan: DrawPlan, sitting: Sitti
       previewEvery: choosePreviewEvery(order),
     }
     try {
-      drawings.push(await drawTurn(services, plan, order, sitting, context))
+      drawn.push({ order, drawing: await drawTurn(services, plan, order, sitting, context) })
     } catch (error) {
       if (!ending.aborted || caller.aborted) throw error
     }
   }
-  return drawings
+  return drawn
 }
 
 async function drawTurn(

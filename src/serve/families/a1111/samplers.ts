@@ -1,5 +1,3 @@
-import { DiffgentorError } from '../../../errors.ts'
-
 /** A sampler as A1111 lists it. Its name, in any spelling, is also a name of our schedulers. */
 interface Sampler {
   name: string
@@ -29,7 +27,7 @@ export const SAMPLERS: readonly Sampler[] = [
 ]
 
 /** A layout of the steps; `suffix` is what our schedulers' names end in for it. */
-interface Schedule {
+export interface Schedule {
   name: string
   label: string
   aliases: readonly string[]
@@ -49,34 +47,20 @@ export const SCHEDULES: readonly Schedule[] = [
   { name: 'beta', label: 'Beta', aliases: [], suffix: 'beta' },
 ]
 
-/**
- * The scheduler that a sampler and a schedule stand for; undefined, for the model's own, when no sampler is named. Older clients
- * put the schedule into the sampler's name: `DPM++ 2M Karras`. Throws `not_found` for an unknown one.
- */
-export function readScheduler(sampler: string | undefined, schedule: string | undefined): string | undefined {
-  const layout = findSchedule(schedule)
-  if (schedule !== undefined && !layout) throw new DiffgentorError('not_found', 'Scheduler not found', { field: 'scheduler' })
-  if (sampler === undefined) return undefined
-  const [plain, ending] = splitEnding(sampler)
-  const known = findSampler(plain)
-  if (!known) throw new DiffgentorError('not_found', 'Sampler not found', { field: 'sampler_name' })
-  const suffix = (ending ?? layout)?.suffix
-  return suffix === undefined ? known.name : `${known.name} ${suffix}`
+/** The sampler of a name, and the schedule that older clients put at its end, as in `DPM++ 2M Karras`. */
+export function splitSampler(name: string): { sampler: Sampler | undefined; ending: Schedule | undefined } {
+  const whole = findSampler(name)
+  if (whole) return { sampler: whole, ending: undefined }
+  const ending = SCHEDULES.find(({ label }) => name.toLowerCase().endsWith(` ${label.toLowerCase()}`))
+  return { sampler: ending && findSampler(name.slice(0, -ending.label.length - 1)), ending }
 }
 
-function splitEnding(sampler: string): [plain: string, ending: Schedule | undefined] {
-  if (findSampler(sampler)) return [sampler, undefined]
-  const ending = SCHEDULES.find(({ label }) => sampler.toLowerCase().endsWith(` ${label.toLowerCase()}`))
-  return ending ? [sampler.slice(0, -ending.label.length - 1), ending] : [sampler, undefined]
+export function findSchedule(name: string): Schedule | undefined {
+  return SCHEDULES.find((schedule) => isNamed([schedule.name, schedule.label, ...schedule.aliases], name))
 }
 
 function findSampler(name: string): Sampler | undefined {
   return SAMPLERS.find((sampler) => isNamed([sampler.name, ...sampler.aliases], name))
-}
-
-function findSchedule(name: string | undefined): Schedule | undefined {
-  if (name === undefined) return undefined
-  return SCHEDULES.find((schedule) => isNamed([schedule.name, schedule.label, ...schedule.aliases], name))
 }
 
 function isNamed(names: readonly string[], name: string): boolean {
