@@ -22,8 +22,11 @@ async function serveUpstream(side) {
   const picture = await sharp(noise, { raw: { width: side, height: side, channels: 3 } })
     .png({ compressionLevel: 0 })
     .toBuffer()
-  const answer = JSON.stringify({ created: 1, data: [{ b64_json: picture.toString('base64') }] })
+  const data = picture.toString('base64')
+  const images = JSON.stringify({ created: 1, data: [{ b64_json: data }] })
+  const candidates = JSON.stringify({ candidates: [{ content: { parts: [{ inlineData: { mimeType: 'image/png', data } }] } }] })
   const server = createServer((incoming, response) => {
+    const answer = incoming.url.endsWith(':generateContent') ? candidates : images
     incoming.resume()
     incoming.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end(answer))
   })
@@ -33,7 +36,7 @@ async function serveUpstream(side) {
 async function startUpstream(side) {
   const child = fork(fileURLToPath(import.meta.url), ['--upstream', String(side)])
   const [port] = await once(child, 'message')
-  return { url: `http://127.0.0.1:${port}/v1`, stop: () => child.kill() }
+  return { url: `http://127.0.0.1:${port}`, stop: () => child.kill() }
 }
 
 function startServer(args, environment) {
@@ -120,11 +123,15 @@ async function awaitReady(url) {
   return url
 }
 
-async function passThrough(side, work) {
+const OPENAI = { backend: 'openai', model: 'dall-e-2' }
+const GOOGLE = { backend: 'google_genai', model: 'gemini-2.5-flash-image' }
+
+async function passThrough(side, work, { backend, model } = OPENAI) {
   const upstream = await startUpstream(side)
-  const args = ['--backend', 'openai', '--model_name', 'dall-e-2', '--max_concurrent', '64', '--max_queue', '1000']
+  const args = ['--backend', backend, '--model_name', model, '--max_concurrent', '64', '--max_queue', '1000']
+  const addresses = { OPENAI_BASE_URL: `${upstream.url}/v1`, DG_GEMINI_BASE_URL: upstream.url }
   try {
-    return await withServer(args, { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: upstream.url }, work)
+    return await withServer(args, { OPENAI_API_KEY: 'none', GEMINI_API_KEY: 'none', ...addresses }, work)
   } finally {
     upstream.stop()
   }
@@ -170,13 +177,17 @@ else {
     'passed on, 64x64, 16 clients': await passThrough(64, (url) => measureHealth(url, {}, 16)),
     'passed on, 2048x2048 (12.6 MB), 2 clients': await passThrough(2048, (url) => measureHealth(url, {}, 2)),
     'passed on, 4096x4096 (50 MB), 1 client': await passThrough(4096, (url) => measureHealth(url, {}, 1)),
+    'passed on to Gemini, 4096x4096 (50 MB), 1 client': await passThrough(4096, (url) => measureHealth(url, {}, 1), GOOGLE),
   })
   const rates = {}
-  for (const clients of [1, 16, 64]) {
-    rates[`${clients} clients`] = await passThrough(64, async (url) => {
-      const drawn = await keepDrawing(url, {}, clients, performance.now() + seconds * 1000)
-      return { 'requests/s': Math.round(drawn / seconds) }
-    })
+  for (const upstream of [OPENAI, GOOGLE]) {
+    for (const clients of [1, 16, 64]) {
+      const measureRate = async (url) => {
+        const drawn = await keepDrawing(url, {}, clients, performance.now() + seconds * 1000)
+        return { 'requests/s': Math.round(drawn / seconds) }
+      }
+      rates[`${upstream.backend}, ${clients} clients`] = await passThrough(64, measureRate, upstream)
+    }
   }
   console.log('passed on to an upstream that answers at once, 64x64')
   console.table(rates)

@@ -135,7 +135,14 @@ export function measureCost({ backend }: ServedModel, request: ImageRequest): nu
 
 async function encodeResult(order: DrawOrder, request: ImageRequest, result: ImageResult): Promise<Drawing> {
   if (!order.keepsFlagged) refuseFlagged(result)
-  const images = await Promise.all(result.images.map((image) => encodeImage(order, request, result, image)))
+  const encode = async (image: GeneratedImage): Promise<DrawnImage> => {
+    try {
+      return await encodeImage(order, request, result, image)
+    } catch (thrown) {
+      throw blameProvider(thrown, image)
+    }
+  }
+  const images = await Promise.all(result.images.map(encode))
   const notes = order.sources?.notes ?? []
   const adjusted = notes.map((detail): ImageWarning => ({ kind: 'adjusted', field: 'image', detail }))
   return {
@@ -178,6 +185,13 @@ async function encodeImage(
   })
   const bytes = await encodePicture(picture, { format, quality, recipe })
   return { bytes, frames, size, seed, revisedPrompt, hasAlpha: header.hasAlpha, recipe, isFlagged }
+}
+
+/** A provider may send anything in place of a picture, which is no fault of the caller's. */
+function blameProvider(cause: unknown, { picture }: GeneratedImage): unknown {
+  const isUnreadable = cause instanceof DiffgentorError && cause.code === 'unreadable_image'
+  if (picture.kind === 'raw' || !isUnreadable) return cause
+  return new DiffgentorError('upstream_failed', 'The provider answered with something that is no picture.', { cause })
 }
 
 function cancelled(cause: unknown): DiffgentorError {

@@ -115,6 +115,15 @@ describe('hosted models behind the server', () => {
     expect([recovered.upstream.requests.length, broken.upstream.requests.length]).toEqual([3, 3])
   })
 
+  it('blames the provider for what is no picture', async () => {
+    const png = await makePng(64, 64)
+    for (const bytes of [Buffer.from('no picture'), png.subarray(0, 60)]) {
+      const { server } = await startOver('openai', [picturesReply(bytes.toString('base64'))])
+      const response = await generate(server, { prompt: 'x', output_format: 'jpeg' })
+      expect([response.status, (await readJson(response)).error.code]).toEqual([502, 'upstream_failed'])
+    }
+  })
+
   it('leaves limits to its callers', async () => {
     const { server, upstream } = await startOver('openai', [errorReply(429, {}, { 'retry-after': '3' })], { apiMaxRetries: 2 })
     const response = await generate(server, { prompt: 'x' })
