@@ -2,7 +2,7 @@ import type { RawPicture } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { tensorToPicture } from '../../images/picture-tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { exportedFrames, WAN_FILMS } from '../folder/films.ts'
+import { filmLengths, fixedFrames, WAN_FILMS } from '../folder/films.ts'
 import { type Branch, classifierFreeGuidance, withoutGuidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { startImage } from '../start-image.ts'
@@ -12,10 +12,11 @@ import { predictFlow } from './predict-flow.ts'
 const TEXT_LENGTH = 512
 const USUAL_FRAMES = 81
 
-/** Wan 2.1 (arXiv 2503.20314): films from text, of as many frames as the decoder was exported for. */
+/** Wan 2.1 (arXiv 2503.20314): films from text, of as many frames as the decoder was exported for, or fewer. */
 export const prepareWan: PrepareRequest = async (model, asked) => {
   assertOneExpert(model)
-  const job = { ...asked, latentShape: filmShape(model, asked) }
+  const frames = chooseFrames(model, asked)
+  const job = { ...asked, latentShape: filmShape(asked, frames) }
   const { prompt, negativePrompt = '' } = job.request
   const positive = await encodeText(model, job, prompt, 'prompt')
   const guidance =
@@ -27,7 +28,8 @@ export const prepareWan: PrepareRequest = async (model, asked) => {
       const predict = await predictFlow(model, job, { guidance, toTime: (timestep) => timestep })
       return { ...(await startImage(job, noise)), predict }
     },
-    present: toFilm,
+    toLatents: (latents) => fillFilm(model, latents),
+    present: (decoded) => toFilm(decoded, frames),
   }
 }
 
@@ -40,29 +42,42 @@ function assertOneExpert({ facts: { folder } }: OpenModel): void {
   )
 }
 
-/** Latents [1, C, frames, h, w]. */
-function filmShape({ facts }: OpenModel, { request, latentShape }: DrawingJob): number[] {
+function chooseFrames({ facts }: OpenModel, { request }: DrawingJob): number {
   const { frameMultiple } = WAN_FILMS
-  const exported = exportedFrames(facts.signatures)
-  const frames = request.diffusion?.numFrames ?? exported ?? USUAL_FRAMES
-  if (exported !== undefined && frames !== exported) {
+  const { fewest, most } = filmLengths(facts.signatures)
+  const frames = request.diffusion?.numFrames ?? most ?? USUAL_FRAMES
+  if (frames < fewest || frames > (most ?? frames)) {
     throw new DiffgentorError(
       'unsupported',
-      `This model's decoder was exported for films of ${exported} frames, got ${frames}; export it again for another number.`,
+      `This model was exported for films of ${fewest === most ? most : `up to ${most}`} frames, got ${frames}; export it again for another number.`,
       { field: 'num_frames' },
     )
   }
-  if (frames % frameMultiple !== 1) {
-    throw new DiffgentorError(
-      'invalid_request',
-      `Films have one frame more than a multiple of ${frameMultiple}, got ${frames}.`,
-      {
-        field: 'num_frames',
-      },
-    )
-  }
+  if (frames % frameMultiple === 1) return frames
+  throw new DiffgentorError('invalid_request', `Films have one frame more than a multiple of ${frameMultiple}, got ${frames}.`, {
+    field: 'num_frames',
+  })
+}
+
+/** Latents [1, C, frames, h, w]. */
+function filmShape({ latentShape }: DrawingJob, frames: number): number[] {
   const [count, channels, height, width] = latentShape as [number, number, number, number]
-  return [count, channels, (frames - 1) / frameMultiple + 1, height, width]
+  return [count, channels, (frames - 1) / WAN_FILMS.frameMultiple + 1, height, width]
+}
+
+/** Puts zeros behind a film that is shorter than those that the decoder was exported for. */
+function fillFilm({ facts }: OpenModel, latents: Tensor): Tensor {
+  const exported = fixedFrames(facts.signatures.get('vae_decoder'))
+  const [count, channels, frames, height, width] = latents.shape as [number, number, number, number, number]
+  const all = exported === undefined ? frames : (exported - 1) / WAN_FILMS.frameMultiple + 1
+  if (all === frames) return latents
+  const plane = height * width
+  const data = new Float32Array(count * channels * all * plane)
+  for (let channel = 0; channel < channels; channel++) {
+    const film = latents.data.subarray(channel * frames * plane, (channel + 1) * frames * plane)
+    data.set(film, channel * all * plane)
+  }
+  return { data, shape: [count, channels, all, height, width] }
 }
 
 async function encodeText(model: OpenModel, job: DrawingJob, text: string, field: string): Promise<Branch> {
@@ -98,11 +113,11 @@ function unescapeHtml(text: string): string {
   })
 }
 
-/** [1, 3, frames, H, W] of −1 … 1 as a film. */
-function toFilm({ data, shape }: Tensor): { picture: RawPicture; frames: RawPicture[] } {
+/** The first frames of [1, 3, frames, H, W], of −1 … 1, as a film. */
+function toFilm({ data, shape }: Tensor, length: number): { picture: RawPicture; frames: RawPicture[] } {
   const [, channels, count, height, width] = shape as [number, number, number, number, number]
   const plane = height * width
-  const frames = Array.from({ length: count }, (_, frame) => {
+  const frames = Array.from({ length }, (_, frame) => {
     const colors = new Float32Array(channels * plane)
     for (let channel = 0; channel < channels; channel++) {
       const from = (channel * count + frame) * plane
