@@ -6,7 +6,7 @@ import { admitCaller } from './http/admit-caller.ts'
 import type { CallerLimits } from './http/caller-limits.ts'
 import { jsonAnswer } from './http/json-answer.ts'
 import type { KeyRing } from './http/keys.ts'
-import { describeProblem, v1ErrorBody } from './http/problem.ts'
+import { describeProblem, type Problem, v1ErrorBody } from './http/problem.ts'
 import { RouteBook } from './http/route-book.ts'
 import type { ServerContext, ServerEnv } from './http/server-env.ts'
 import type { WebGuard } from './http/web-guard.ts'
@@ -60,10 +60,16 @@ function answerError(services: Services, c: ServerContext, thrown: unknown): Res
   // What is not offered is no fault of the server's.
   if (error.traits.httpStatus >= 500 && error.code !== 'not_offered')
     services.log.error({ err: thrown, request_id: c.get('requestId') }, error.message)
-  const described = describeProblem(error, services.settings.validationStatus === '400' ? 400 : 422)
+  const described = placeFaults(c, describeProblem(error, services.settings.validationStatus === '400' ? 400 : 422))
   const route = c.get('route')
   const problem = route?.shapeProblem?.(described) ?? described
   const body = route?.errorBody?.(problem) ?? v1ErrorBody(problem)
   c.set('facts', { ...c.get('facts'), error: error.code })
   return jsonAnswer(body, problem.status, problem.headers)
+}
+
+/** Where there is no body, fields stand in the address. */
+function placeFaults(c: ServerContext, problem: Problem): Problem {
+  if (typeof problem.detail === 'string' || !['GET', 'HEAD'].includes(c.req.method)) return problem
+  return { ...problem, detail: problem.detail.map((fault) => ({ ...fault, loc: ['query', ...fault.loc.slice(1)] })) }
 }
