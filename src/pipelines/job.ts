@@ -54,6 +54,8 @@ export interface DrawingJob {
   readonly references: readonly RawPicture[]
   readonly controls: readonly ControlInput[]
   readonly scheduler: Scheduler
+  /** The model's scheduler configuration with the request's keys over it, unknown ones included. */
+  readonly schedulerConfig: Readonly<Record<string, unknown>>
   /** Whose optimized timesteps apply, should the scheduler ask for some. */
   readonly alignedFamily: AlignedFamily
   readonly vae: Vae

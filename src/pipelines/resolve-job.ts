@@ -1,4 +1,4 @@
-import type { CallContext, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
+import type { CallContext, DiffusionOptions, ImageRequest, ImageWarning, Size } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { createScheduler } from '../schedulers/create-scheduler.ts'
 import type { AdapterPlan } from './adapter-plan.ts'
@@ -33,7 +33,7 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
   assertIpAdapter(facts, diffusion?.ipAdapter)
   const conditions = await readConditions(choices)
   const size = chooseSize(facts, request, { references, source: sources?.image ?? conditions[0] }, warn)
-  const numInferenceSteps = request.numInferenceSteps ?? facts.defaults.numInferenceSteps
+  const numInferenceSteps = countListed(diffusion) ?? request.numInferenceSteps ?? facts.defaults.numInferenceSteps
   const strength = chooseStrength(facts, request, mode)
   if (strength <= 0) throw tooWeak({ numInferenceSteps, strength })
   const scheduler = createScheduler({
@@ -56,8 +56,14 @@ export async function resolveJob({ facts }: OpenModel, parts: JobParts): Promise
     references,
     controls: choices.map((choice, i) => ({ choice, picture: toConditionTensor(conditions[i]!, size) })),
     scheduler,
+    schedulerConfig: { ...facts.schedulerConfig, ...diffusion?.schedulerConfig },
     alignedFamily: facts.family.startsWith('stable-diffusion-xl') ? 'stable-diffusion-xl' : 'stable-diffusion',
   }
+}
+
+/** Steps that a list of timesteps or noise levels stands for; the last level may be the end itself. */
+function countListed({ timesteps, sigmas }: DiffusionOptions = {}): number | undefined {
+  return timesteps?.length ?? (sigmas?.at(-1) === 0 ? sigmas.length - 1 : sigmas?.length)
 }
 
 function chooseMode({ traits, signatures }: ModelFacts, { edit }: ImageRequest): DrawingMode {

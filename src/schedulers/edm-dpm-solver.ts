@@ -37,7 +37,7 @@ export const edmDpmSolver: SchedulerKind<typeof FIELDS> = {
     return ({ numInferenceSteps }) => {
       const spaced = spaceEdmSigmas(config, numInferenceSteps)
       const sigmas = Float32Array.from([...spaced, config.final_sigmas_type === 'zero' ? 0 : config.sigma_min])
-      const levels = Array.from(sigmas, (sigma) => ({ alpha: 1, sigma, lambda: -fround(Math.log(sigma)) }))
+      const levels = Array.from(sigmas, (sigma) => ({ alpha: 1, sigma, lambda: -fround(Math.log(sigma)), tableSigma: sigma }))
 
       const convert = ({ prediction, latents, index }: StepInput): SolverPrediction => {
         const picture = edmOriginal(isVelocity, prediction, latents, sigmas[index]!, config.sigma_data)

@@ -13,7 +13,7 @@ function pictureOf(type: PredictionType, prediction: Float32Array, latents: Floa
     case 'v_prediction':
       return weightedSum(alpha, latents, -sigma, prediction)
     case 'flow_prediction':
-      return addScaled(latents, -sigma, prediction)
+      return addScaled(latents, -level.tableSigma, prediction)
     default:
       return prediction.slice(0, latents.length)
   }

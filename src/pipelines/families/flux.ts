@@ -65,8 +65,8 @@ function ownPositions({ latentShape: [, , height, width] }: DrawingJob): Tensor 
   return gridPositions({ rows: height! / TOKEN_SIDE, columns: width! / TOKEN_SIDE }, 3)
 }
 
-function layOut({ scheduler, latentShape: [, , height, width] }: DrawingJob) {
-  return { evenSigmas: true, mu: shiftForTokens((height! * width!) / TOKEN_SIDE ** 2, scheduler) }
+function layOut({ schedulerConfig, latentShape: [, , height, width] }: DrawingJob) {
+  return { evenSigmas: true, mu: shiftForTokens((height! * width!) / TOKEN_SIDE ** 2, schedulerConfig) }
 }
 
 /** The scale that the model was taught is an input; true guidance, with a negative prompt, costs a second run. */

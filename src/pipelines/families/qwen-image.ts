@@ -53,7 +53,7 @@ async function prepareTokens(
         combine: ([without, within]) => guideKeepingLengths(without!, within!, scale),
       }
     : withoutGuidance(positive)
-  const flow = { evenSigmas: true, mu: shiftForTokens(own.rows * own.columns, job.scheduler) }
+  const flow = { evenSigmas: true, givesSolversSigmas: true, mu: shiftForTokens(own.rows * own.columns, job.schedulerConfig) }
   return {
     async begin(noise) {
       const started = await startImage(job, noise, { flow, arrange: (grid) => packTokens(grid, TOKEN_SIDE) })

@@ -71,7 +71,7 @@ function fillWidth(states: Tensor, width: number): Tensor {
   return width > given ? joinAxis([states, zeros([1, tokens, width - given])], 2) : states
 }
 
-function shiftOf({ scheduler, latentShape }: DrawingJob): number | undefined {
+function shiftOf({ scheduler, schedulerConfig, latentShape }: DrawingJob): number | undefined {
   if (scheduler.config['use_dynamic_shifting'] !== true) return undefined
-  return shiftForTokens((latentShape[2]! / 2) * (latentShape[3]! / 2), scheduler)
+  return shiftForTokens((latentShape[2]! / 2) * (latentShape[3]! / 2), schedulerConfig)
 }

@@ -41,9 +41,9 @@ async function encodeText(model: OpenModel, job: DrawingJob, message: string, fi
   return { feeds: { text: states } }
 }
 
-function shiftOf({ scheduler, latentShape }: DrawingJob): number | undefined {
+function shiftOf({ scheduler, schedulerConfig, latentShape }: DrawingJob): number | undefined {
   if (scheduler.config['use_dynamic_shifting'] !== true) return undefined
-  return shiftForTokens((latentShape[2]! / TOKEN_SIDE) * (latentShape[3]! / TOKEN_SIDE), scheduler)
+  return shiftForTokens((latentShape[2]! / TOKEN_SIDE) * (latentShape[3]! / TOKEN_SIDE), schedulerConfig)
 }
 
 /** The transformer is told the share of the way that is done, and predicts the way back. */
