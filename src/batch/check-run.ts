@@ -39,7 +39,7 @@ function requestOfSettings(settings: BatchSettings): ImageRequest {
     size: size ?? (width !== undefined && height !== undefined ? { width, height } : undefined),
     numInferenceSteps,
     guidanceScale,
-    diffusion: toDiffusionOptions({ ...settings, controlnet: undefined }, []),
+    diffusion: toDiffusionOptions({ ...settings, controlnet: undefined }, { controlImages: [], ipAdapterImages: [] }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { BATCH_SETTINGS, type BatchSettings, type CamelCase, toCamelCase } from '../config/settings.ts'
-import type { ControlNetChoice, DiffusionOptions, EncodedPicture } from '../contract/index.ts'
+import type { ControlNetChoice, DiffusionOptions } from '../contract/index.ts'
+import type { RowSources } from './source-loader.ts'
 
 type SettingName = keyof typeof BATCH_SETTINGS
 
@@ -47,11 +48,11 @@ const FIELDS = COPIED.map((name) => ({
 
 /**
  * What only local diffusion understands; undefined when nothing of it was asked for, so that other backends need not warn.
- * `controlImages` are the condition pictures, one for each ControlNet.
+ * `pictures` are the condition pictures, one for each ControlNet, and those for an IP-Adapter.
  */
 export function toDiffusionOptions(
   settings: BatchSettings,
-  controlImages: readonly EncodedPicture[],
+  { controlImages, ipAdapterImages }: Pick<RowSources, 'controlImages' | 'ipAdapterImages'>,
 ): DiffusionOptions | undefined {
   const wishes: Record<string, unknown> = {}
   for (const { key, byDefault } of FIELDS) {
@@ -62,5 +63,6 @@ export function toDiffusionOptions(
   if (settings.controlnet) {
     wishes.controlnets = settings.controlnet.map((choice, at): ControlNetChoice => ({ ...choice, image: controlImages[at]! }))
   }
+  if (ipAdapterImages.length > 0) wishes.ipAdapter = { images: ipAdapterImages, scale: settings.ipAdapterScale }
   return Object.keys(wishes).length === 0 ? undefined : (wishes as DiffusionOptions)
 }

@@ -20,18 +20,21 @@ interface LoaderFacts {
   fetcher: Fetcher
 }
 
-const NOTHING: RowSources = { controlImages: [], warnings: [] }
+const NOTHING: RowSources = { controlImages: [], ipAdapterImages: [], warnings: [] }
 
 /** Makes the loader of a run: source pictures, masks and condition pictures by the rows' columns and the run's settings. */
 export function makeSourceLoader(facts: LoaderFacts): SourceLoader {
   return async (plan, signal) => {
     const controlImages = plan.settings.controlnet ? await loadControlImages(plan, facts, signal) : []
-    if (facts.kind === 't2i') return controlImages.length === 0 ? NOTHING : { controlImages, warnings: [] }
-    return { ...(await loadEdit(plan, facts, signal)), controlImages }
+    const ipAdapterImages = plan.settings.ipAdapterImage ? await loadIpAdapterImages(plan, facts, signal) : []
+    if (facts.kind === 't2i') return { ...NOTHING, controlImages, ipAdapterImages }
+    return { ...(await loadEdit(plan, facts, signal)), controlImages, ipAdapterImages }
   }
 }
 
-async function loadEdit(plan: RowPlan, facts: LoaderFacts, signal: AbortSignal): Promise<Omit<RowSources, 'controlImages'>> {
+type EditSources = Omit<RowSources, 'controlImages' | 'ipAdapterImages'>
+
+async function loadEdit(plan: RowPlan, facts: LoaderFacts, signal: AbortSignal): Promise<EditSources> {
   const { values, place } = plan.row
   const { settings, backend } = facts
   const files = await loadCells(readImageCells(values, settings.imageKey), facts, signal)
@@ -59,6 +62,16 @@ async function loadMask(plan: RowPlan, facts: LoaderFacts, signal: AbortSignal):
   throw new DiffgentorError('invalid_row', `The row at ${plan.row.place} should name one mask, got ${masks.length}.`, {
     field: 'mask',
   })
+}
+
+/** As with condition pictures, the row's own resolve against the data set. */
+async function loadIpAdapterImages(
+  { own, settings }: RowPlan,
+  facts: LoaderFacts,
+  signal: AbortSignal,
+): Promise<EncodedPicture[]> {
+  const folder = own.ipAdapterImage ? facts.folder : process.cwd()
+  return await loadCells(settings.ipAdapterImage ?? [], { ...facts, folder }, signal)
 }
 
 /** Condition pictures: the row's own resolve against the data set, those of the command line against the working folder. */

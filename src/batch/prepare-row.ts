@@ -26,7 +26,7 @@ export async function prepareRow(run: BatchRun, plan: RowPlan, isProbe: boolean)
   }
 }
 
-function makeRequest({ prompt, settings, numImages, seeds, size }: RowPlan, { edit, controlImages }: RowSources): ImageRequest {
+function makeRequest({ prompt, settings, numImages, seeds, size }: RowPlan, sources: RowSources): ImageRequest {
   return {
     prompt,
     negativePrompt: settings.negativePrompt,
@@ -36,8 +36,8 @@ function makeRequest({ prompt, settings, numImages, seeds, size }: RowPlan, { ed
     numInferenceSteps: settings.numInferenceSteps,
     guidanceScale: settings.guidanceScale,
     trueCfgScale: settings.trueCfgScale,
-    edit,
-    diffusion: toDiffusionOptions(settings, controlImages),
+    edit: sources.edit,
+    diffusion: toDiffusionOptions(settings, sources),
     extra: settings.extra,
   }
 }

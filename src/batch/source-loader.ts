@@ -6,6 +6,8 @@ export interface RowSources {
   edit?: EditSource | undefined
   /** Condition pictures, one for each ControlNet. */
   controlImages: readonly EncodedPicture[]
+  /** Pictures for an IP-Adapter. */
+  ipAdapterImages: readonly EncodedPicture[]
   /** SHA-256 of each source's file, in order, and of the mask's. */
   sourceHashes?: readonly string[] | undefined
   maskHash?: string | undefined

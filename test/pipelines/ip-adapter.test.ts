@@ -1,11 +1,14 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { IpAdapterChoice, Progress } from '../../src/contract/index.ts'
+import { decodePicture } from '../../src/images/decode-picture.ts'
 import { openPipeline } from '../../src/pipelines/index.ts'
 import { fixturePath } from '../support/fixtures.ts'
+import { readGolden, readGoldenCases } from '../support/golden-cases.ts'
 import { describeGoldens, idleContext } from '../support/golden-suite.ts'
+import { runCli } from '../support/run-cli.ts'
 
 for (const model of ['ip-adapter-tiny', 'ip-adapter-plus-tiny', 'ip-adapter-xl-tiny']) {
   describeGoldens({ model, prefixes: [''], root: 'ip-adapter-goldens' })
@@ -76,5 +79,32 @@ describe('a picture for a model that cannot look at it', () => {
     cpSync(fixturePath('models/ip-adapter-tiny'), folder, { recursive: true })
     rmSync(join(folder, 'image_encoder'), { recursive: true })
     expect(await refuse(folder, { images: [PICTURE] })).toContain('no image encoder')
+  })
+})
+
+describe('t2i with pictures for an IP-Adapter', () => {
+  it('shows each row its own, found beside the data set, at its own scale', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diffgentor-ip-adapter-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    copyFileSync(fixturePath('images/inputs/d-150x101.png'), join(folder, 'shown.png'))
+    const goldens = readGoldenCases(['ipa-t2i', 'ipa-s0'], 'ip-adapter-goldens').filter(({ name }) => !name.includes('neg'))
+    const rows = goldens.map(({ request }) => ({
+      prompt: request.prompt,
+      seed: 42,
+      ip_adapter_image: 'shown.png',
+      ip_adapter_scale: request.diffusion?.ipAdapter?.scale ?? 1,
+    }))
+    writeFileSync(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    const { code } = await runCli([
+      ...['t2i', '--model_name', fixturePath('models/ip-adapter-tiny'), '--prompts_file', join(folder, 'rows.jsonl')],
+      ...['--num_inference_steps', '4', '--guidance_scale', '7.5', '--output_dir', join(folder, 'out'), '--no_progress'],
+    ])
+    expect(code).toBe(0)
+    expect(goldens.map(({ name }) => name)).toEqual(['ipa-s0', 'ipa-t2i'])
+    for (const [row, golden] of goldens.entries()) {
+      const { pixels } = (await decodePicture(readFileSync(join(folder, `out/00000${row}.png`)))).picture
+      const { values } = readGolden(golden, 'image')
+      expect(pixels.every((value, i) => Math.abs(value - values[i]!) <= 1)).toBe(true)
+    }
   })
 })

@@ -184,6 +184,22 @@ export const pictureSettings = {
     item: (value) => (typeof value === 'string' ? value : undefined),
     describe: 'Condition pictures, one for each --controlnet',
   }),
+  ip_adapter_image: list({
+    ...engine,
+    columns: ['ip_adapter_image'],
+    placeholder: 'FILE',
+    expects: 'a path or URL',
+    // A data URL holds a comma; paths are split where they are loaded.
+    separator: '',
+    item: (value) => (typeof value === 'string' ? value : undefined),
+    describe: 'Picture whose content and style are drawn, for models with an IP-Adapter; repeat for several',
+  }),
+  ip_adapter_scale: number({
+    ...engine,
+    columns: ['ip_adapter_scale'],
+    describe:
+      'How much the pictures of --ip_adapter_image count beside the prompt; default: as the model was exported, usually 1',
+  }),
   refiner: text({ ...engine, columns: ['refiner'], placeholder: 'FOLDER', describe: 'SDXL refiner that finishes the picture' }),
   denoising_end: number({
     ...engine,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ControlNetChoice, ImageWarning } from '../../../contract/index.ts'
+import type { ControlNetChoice, ImageWarning, IpAdapterChoice } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import { findNamedModel } from '../../requests/model-choice.ts'
 import { parseFields, wireBoolean, wireNumber, wireText } from '../../requests/wire-fields.ts'
@@ -26,6 +26,8 @@ type Unit = z.output<typeof UNIT>
 /** What the ControlNet extension is asked for. */
 export interface ControlWishes {
   controlnets: ControlNetChoice[]
+  /** From units whose model or preprocessor is an IP-Adapter. */
+  ipAdapter: IpAdapterChoice | undefined
   warnings: ImageWarning[]
 }
 
@@ -42,16 +44,51 @@ export async function readControls(
   signal: AbortSignal,
 ): Promise<ControlWishes> {
   const script = Object.entries(fields.alwayson_scripts ?? {}).find(([name]) => isControlNet(name))?.[1]
-  if (script === undefined) return { controlnets: [], warnings: [] }
+  if (script === undefined) return { controlnets: [], ipAdapter: undefined, warnings: [] }
   const { args } = parseFields(SCRIPT, script as Record<string, unknown>)
   const units = args.map((arg) => parseFields(UNIT, arg)).filter(({ enabled = true, model }) => enabled && model !== 'None')
-  const controlnets = await Promise.all(units.map((unit) => readUnit(services, unit, source, signal)))
-  const prepared = units.filter(({ module }) => module !== undefined && module.toLowerCase() !== 'none')
+  const adapters = units.filter(isIpAdapter)
+  const others = units.filter((unit) => !isIpAdapter(unit))
+  const controlnets = await Promise.all(others.map((unit) => readUnit(services, unit, source, signal)))
+  const ipAdapter = await readIpAdapterUnits(services, adapters, signal)
+  const prepared = others.filter(({ module }) => module !== undefined && module.toLowerCase() !== 'none')
   const warnings = prepared.map(({ module }): ImageWarning => {
     const detail = `The preprocessor ${module} is not run: the condition picture is used as it was sent.`
     return { kind: 'ignored', field: 'controlnet.module', detail }
   })
-  return { controlnets, warnings }
+  const isPartial = adapters.some(({ guidance_start: start = 0, guidance_end: end = 1 }) => start > 0 || end < 1)
+  return { controlnets, ipAdapter, warnings: isPartial ? [...warnings, ALL_STEPS] : warnings }
+}
+
+const ALL_STEPS: ImageWarning = {
+  kind: 'ignored',
+  field: 'controlnet.guidance_start',
+  detail: 'An IP-Adapter acts in all steps here: guidance_start and guidance_end of its unit are not honored.',
+}
+
+function isIpAdapter({ model, module }: Unit): boolean {
+  return [model, module].some((word) => word !== undefined && /^ip-?adapter/i.test(word))
+}
+
+/** The adapter itself is part of the served model, whatever file the units name. */
+async function readIpAdapterUnits(
+  services: Services,
+  units: readonly Unit[],
+  signal: AbortSignal,
+): Promise<IpAdapterChoice | undefined> {
+  const [first] = units
+  if (first === undefined) return undefined
+  const { weight: scale = 1 } = first
+  if (units.some(({ weight = 1 }) => weight !== scale)) {
+    throw new DiffgentorError('invalid_request', 'IP-Adapter units of one request must have one weight.', {
+      field: 'alwayson_scripts',
+    })
+  }
+  const sent = units.map((unit) => unwrap(unit.image) ?? unwrap(unit.input_image))
+  if (sent.includes(undefined)) {
+    throw new DiffgentorError('invalid_request', 'An IP-Adapter unit needs a picture.', { field: 'alwayson_scripts' })
+  }
+  return { images: await Promise.all(sent.map((picture) => readSent(services, picture, signal, 'alwayson_scripts'))), scale }
 }
 
 async function readUnit(services: Services, unit: Unit, source: unknown, signal: AbortSignal): Promise<ControlNetChoice> {

@@ -65,7 +65,7 @@ export async function readBase({ services, options, isAdmin, signal }: DrawReade
   const { capabilities } = model.backend
   const { prompt, loras: tags } = takeLoraTags(fields.prompt)
   const loras = await readLoras(services, tags, isAdmin)
-  const { controlnets, warnings } = await readControls(services, fields, source, signal)
+  const { controlnets, ipAdapter, warnings } = await readControls(services, fields, source, signal)
   const { scheduler, warnings: schedulerWarnings } = await readScheduler(model, fields)
   const diffusion: DiffusionOptions = {
     scheduler,
@@ -75,6 +75,7 @@ export async function readBase({ services, options, isAdmin, signal }: DrawReade
     seedResizeFrom: readSeedSize(fields),
     loras: loras.length > 0 ? loras : undefined,
     controlnets: controlnets.length > 0 ? controlnets : undefined,
+    ipAdapter,
   }
   const request: ImageRequest = {
     prompt,

@@ -40,6 +40,7 @@ const CHOICES = [
   'data_type',
   'strength',
   'image_guidance_scale',
+  'ip_adapter_scale',
   'output_format',
   'output_quality',
   'output_name_column',

@@ -87,8 +87,14 @@ async function createBatch(
 
 /** What is needed to ask for the same again: a seed that was not given is drawn now, so that a restart changes no picture. */
 function keepFields(fields: RawFields): RawFields {
-  const kept = Object.entries(fields).filter(([name]) => !PICTURE_FIELDS.includes(name))
-  return { seed: randomInt(SEEDS), ...Object.fromEntries(kept.filter(([, value]) => value !== null)) }
+  const kept = Object.entries(fields).filter(([name, value]) => value !== null && !PICTURE_FIELDS.includes(name))
+  return { seed: randomInt(SEEDS), ...Object.fromEntries(kept.map(([name, value]) => [name, toText(value)])) }
+}
+
+/** Long texts of JSON and files of forms come as bytes; the record of a job is JSON. */
+function toText(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toText)
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
 }
 
 function nameInputs({ images, mask }: SentPictures): Pick<JobRecord, 'inputs' | 'mask'> {

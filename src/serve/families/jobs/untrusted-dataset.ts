@@ -83,7 +83,9 @@ export class UntrustedDataset implements Dataset {
       }
     }
     const mask = readColumn(values, [this.#settings.maskKey])
-    const cells = [...readImageCells(values, this.#settings.imageKey), ...(mask === undefined ? [] : [mask])]
+    const adapter = readColumn(values, ['ip_adapter_image'])
+    const single = [mask, adapter].filter((cell) => cell !== undefined)
+    const cells = [...readImageCells(values, this.#settings.imageKey), ...single]
     const paths = cells.flatMap((cell) => parseImageCell(cell, this.folder)).filter(({ kind }) => kind === 'path')
     if (paths.length > 0) {
       throw refuse(`The row at ${place} names a file; uploaded rows hold pictures themselves or as http(s) and data URLs.`)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseTopLeft } from '../../../config/value-forms.ts'
 import type { DiffusionOptions } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
+import { IP_ADAPTER_FIELDS, readIpAdapter } from '../../requests/ip-adapter.ts'
 import { readLoras, wireLora } from '../../requests/lora-choice.ts'
 import { readSize } from '../../requests/size-text.ts'
 import { wireBoolean, wireInteger, wireJson, wireNumber, wireText, wireWord } from '../../requests/wire-fields.ts'
@@ -34,6 +35,7 @@ export const DIFFUSION_FIELDS = z.object({
   resize_references: wireBoolean.describe('FLUX Kontext: bring the source to the nearest size of the training'),
   data_type: wireInteger(0, 1).describe('UniDiffuser: 1 draws like the finer part of its training pictures'),
   lora: wireLora,
+  ...IP_ADAPTER_FIELDS,
 })
 
 /** Wishes for local diffusion; undefined where a request has none. */
@@ -69,6 +71,7 @@ export async function readDiffusion(
     resizeReferences: fields.resize_references,
     dataType: fields.data_type,
     loras: loras.length > 0 ? loras : undefined,
+    ipAdapter: await readIpAdapter(services, fields),
   }
   return Object.values(options).some((value) => value !== undefined) ? options : undefined
 }

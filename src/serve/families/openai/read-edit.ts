@@ -27,8 +27,10 @@ export async function readEditBody(services: Services, c: ServerContext): Promis
   return sortForm(await readForm(c, services.limits))
 }
 
-/** Picks the pictures out of a form. */
-export function sortForm({ fields, files }: FormBody): EditBody {
+/** Picks the pictures out of a form. Those for an IP-Adapter go among the fields, as in JSON. */
+export function sortForm({ fields: texts, files }: FormBody): EditBody {
+  const shown = files.filter((file) => file.field === 'ip_adapter_image').map((file) => file.bytes)
+  const fields = shown.length > 0 ? { ...texts, ip_adapter_image: shown } : texts
   const images = files.filter((file) => IMAGE_FIELDS.includes(file.field)).map((file) => file.bytes)
   const mask = files.find((file) => file.field === 'mask')
   const maskImage = files.find((file) => file.field === 'mask_image')

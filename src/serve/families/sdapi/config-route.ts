@@ -5,7 +5,7 @@ import { CONFIG_QUERY, readQuery } from './draw-query.ts'
 import { USER_ERRORS } from './errors.ts'
 import type { LoraShelf } from './lora-shelf.ts'
 import { readDrawing } from './read-drawing.ts'
-import { IMAGE_FORM, readSentImage } from './sent-image.ts'
+import { CONFIG_FORM, readSentImages } from './sent-image.ts'
 
 export function registerConfig(book: RouteBook, services: Services, shelf: LoraShelf): void {
   book.add(
@@ -16,15 +16,15 @@ export function registerConfig(book: RouteBook, services: Services, shelf: LoraS
       summary: 'Draw pictures, or edit the one that is sent',
       description: 'Parameters stand in the query. Several pictures are answered as one grid.',
       query: CONFIG_QUERY,
-      form: IMAGE_FORM,
+      form: CONFIG_FORM,
       queryExample: { prompt: 'a red apple', count_returned: 2, seed: 42 },
       answers: [{ status: 200, description: 'One PNG', type: 'image/png' }],
       ...USER_ERRORS,
     },
     async (c) => {
       const query = readQuery(c, CONFIG_QUERY)
-      const image = await readSentImage(services, c)
-      const order = await readDrawing(services, query, { image, loras: await shelf.find(query.lora) })
+      const sent = await readSentImages(services, c)
+      const order = await readDrawing(services, query, { ...sent, loras: await shelf.find(query.lora) })
       const { prompt } = order.request
       c.set('facts', { model: order.model.id, prompt: services.settings.logPrompts ? prompt : undefined })
       return await drawGrid(services, order, query.prompt_b, c.req.raw.signal)

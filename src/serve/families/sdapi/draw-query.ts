@@ -36,6 +36,7 @@ export const PROMPT_QUERY = z.object({
 export const CONFIG_QUERY = PROMPT_QUERY.extend({
   model_id: wireText.describe('Name of a served model'),
   lora: wireText.describe('Name of a LoRA, as /get_available_loras lists them; others are ignored'),
+  ip_adapter_scale: wireNumber(-10, 10).describe('How much the files named ip_adapter_image count beside the prompt, default 1'),
 })
 
 export type DrawQuery = z.output<typeof CONFIG_QUERY>

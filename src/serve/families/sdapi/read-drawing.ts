@@ -17,6 +17,8 @@ export interface DrawParts {
   /** A picture to start from. */
   image?: Uint8Array | undefined
   loras?: readonly LoraChoice[]
+  /** Pictures for an IP-Adapter. */
+  ipAdapterImages?: readonly Uint8Array[]
 }
 
 /** Turns a query, with a picture to start from if there is one, into an order. */
@@ -35,7 +37,7 @@ export async function readDrawing(services: Services, query: DrawQuery, parts: D
     numInferenceSteps: query.num_inference_steps ?? (capabilities.numInferenceSteps ? steps : undefined),
     guidanceScale: query.guidance_scale ?? (capabilities.guidanceScale ? DRAW_DEFAULTS.guidance_scale : undefined),
     edit: prepared?.edit,
-    diffusion: parts.loras?.length ? { loras: parts.loras } : undefined,
+    diffusion: readWishes(query, parts),
   }
   const settled = settleRequest(services.settings, model, request)
   checkGrid(settled, model)
@@ -48,6 +50,11 @@ export async function readDrawing(services: Services, query: DrawQuery, parts: D
     // Its pictures stand in one grid, black or not.
     keepsFlagged: true,
   }
+}
+
+function readWishes({ ip_adapter_scale: scale }: DrawQuery, { loras = [], ipAdapterImages: images = [] }: DrawParts) {
+  if (loras.length + images.length === 0) return undefined
+  return { loras: loras.length > 0 ? loras : undefined, ipAdapter: images.length > 0 ? { images, scale } : undefined }
 }
 
 /** All pictures stand in one grid, which has to fit into memory. */
