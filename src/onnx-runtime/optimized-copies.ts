@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { DiskCache } from '../disk-cache/disk-cache.ts'
 import { freeDiskBytes } from '../disk-cache/free-space.ts'
 import { makeOnce } from '../disk-cache/make-once.ts'
+import { alignPackedWeights } from '../onnx-proto/align-packed-weights.ts'
 import type { GraphSource } from './graph-source.ts'
 import { loadRuntime } from './load-runtime.ts'
 import { OnnxSession } from './onnx-session.ts'
@@ -13,7 +14,7 @@ import type { SessionOptions } from './session-options.ts'
 const GRAPH_NAME = 'model.onnx'
 
 /** Changes when copies are written in another way, so that older ones are not used. */
-const FORM = 'prepacked 1'
+const FORM = 'packed 2'
 
 /** Bytes that an optimized copy takes at most: weights of linear layers lie there twice, as they are and packed for this processor. */
 export function mostCopyBytes(weightBytes: number): number {
@@ -28,6 +29,8 @@ export interface OptimizedCopyOptions {
   identity: unknown
   /** Bytes of the graph's weights as they are computed with. */
   weightBytes: number
+  /** Keep weights packed for this processor too, so that none are held in memory; not for graphs that hold further graphs. */
+  packed: boolean
   /** Makes the graph to optimize; not called when a copy is there. */
   source: () => Promise<GraphSource>
   session: SessionOptions
@@ -46,7 +49,7 @@ export async function openOptimizedCopy(options: OptimizedCopyOptions): Promise<
   const graph = await source()
   if (!session.mapWeights && (await hasRoom(options))) {
     try {
-      await makeOnce(place, (staging) => saveCopy(graph, session, staging))
+      await makeOnce(place, (staging) => saveCopy(graph, options, staging))
       await cache.tidy()
       const made = await openHeld(place, options)
       if (made) return made
@@ -79,9 +82,11 @@ async function openHeld(place: string, { cache, session }: OptimizedCopyOptions)
 }
 
 /** The runtime writes the copy while it opens the graph. */
-async function saveCopy(graph: GraphSource, session: SessionOptions, staging: string): Promise<void> {
-  const opened = await OnnxSession.open(graph, { ...session, saveOptimizedAs: join(staging, GRAPH_NAME) })
+async function saveCopy(graph: GraphSource, { session, packed }: OptimizedCopyOptions, staging: string): Promise<void> {
+  const file = join(staging, GRAPH_NAME)
+  const opened = await OnnxSession.open(graph, { ...session, saveOptimizedAs: { file, packed } })
   await opened.release()
+  if (packed) await alignPackedWeights(file)
 }
 
 /** Whether a copy fits within the cache's limit, and on the disk. */

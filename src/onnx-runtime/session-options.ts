@@ -22,8 +22,8 @@ export interface SessionOptions {
    * last bits than with weights packed in memory. Half precision is expanded in memory all the same. Default false.
    */
   mapWeights?: boolean | undefined
-  /** Write the optimized graph here, its weights beside it as `<name>.data`, also in the form that is packed for this processor. */
-  saveOptimizedAs?: string | undefined
+  /** Write the optimized graph here, its weights beside it as `<name>.data`, with `packed` also in the form that is packed for this processor. */
+  saveOptimizedAs?: { file: string; packed: boolean } | undefined
 }
 
 /** Translates into the runtime's own options; those under `extra` must be strings. */
@@ -37,9 +37,9 @@ export function toRuntimeOptions(options: SessionOptions, source: GraphSource): 
   if (options.dequantizeWeights) session['disable_quant_qdq'] = '1'
   if (options.mapWeights) session['disable_prepacking'] = '1'
   if (options.saveOptimizedAs) {
-    session['optimized_model_external_initializers_file_name'] = `${fileName(options.saveOptimizedAs)}.data`
+    session['optimized_model_external_initializers_file_name'] = `${fileName(options.saveOptimizedAs.file)}.data`
     session['optimized_model_external_initializers_min_size_in_bytes'] = '1024'
-    session['save_external_prepacked_constant_initializers'] = '1'
+    if (options.saveOptimizedAs.packed) session['save_external_prepacked_constant_initializers'] = '1'
   }
   return {
     executionProviders: [...(options.executionProviders ?? [{ name: 'cpu' }])] as InferenceSession.ExecutionProviderConfig[],
@@ -49,7 +49,7 @@ export function toRuntimeOptions(options: SessionOptions, source: GraphSource): 
     interOpNumThreads: options.interOpThreads ?? 1,
     logSeverityLevel: 3,
     ...(options.intraOpThreads === undefined ? {} : { intraOpNumThreads: options.intraOpThreads }),
-    ...(options.saveOptimizedAs === undefined ? {} : { optimizedModelFilePath: options.saveOptimizedAs }),
+    ...(options.saveOptimizedAs === undefined ? {} : { optimizedModelFilePath: options.saveOptimizedAs.file }),
     ...(Object.keys(session).length === 0 ? {} : { extra: { session } }),
   }
 }

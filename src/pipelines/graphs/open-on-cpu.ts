@@ -25,8 +25,14 @@ export function openOnCpu({ cacheFolder, compile = true, cache }: OpenOnCpuOptio
       cache,
       identity: [REWRITING, await readGraphState(signature)],
       weightBytes: memoryOf(signature),
+      packed: !holdsGraphs(signature),
       source,
       session,
     })
   }
+}
+
+/** Whether an operator of the graph runs a graph of its own. */
+function holdsGraphs({ operators }: GraphSignature): boolean {
+  return ['If', 'Loop', 'Scan'].some((type) => operators.get('')?.has(type))
 }
