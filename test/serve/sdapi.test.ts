@@ -1,8 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { lookAt, makePng } from './pictures.ts'
@@ -22,21 +19,6 @@ async function sizeOf(response: Response): Promise<string> {
   expect(response.headers.get('content-type')).toBe('image/png')
   const { width, height, format } = await lookAt(new Uint8Array(await response.arrayBuffer()))
   return `${width}x${height} ${format}`
-}
-
-/** A folder with LoRA files that ends with the test. */
-async function makeFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'loras-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  return folder
-}
-
-/** A safetensors file without tensors. */
-function makeLora(metadata: Record<string, string>): Buffer {
-  const head = Buffer.from(JSON.stringify({ __metadata__: metadata }))
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(head.byteLength))
-  return Buffer.concat([length, head])
 }
 
 describe('Stable Diffusion API: drawing', () => {
@@ -135,47 +117,6 @@ describe('Stable Diffusion API: drawing', () => {
     })
     const random = await send(server, '/post_config?prompt=x&seed=-1')
     expect(Number(random.headers.get('x-seed'))).toBeGreaterThanOrEqual(0)
-  })
-})
-
-describe('Stable Diffusion API: LoRAs', () => {
-  it('lists the files of the folder, draws with them, and ignores unknown names', async () => {
-    const folder = await makeFolder()
-    const tags = JSON.stringify({ '10_ink': { 'ink drawing': 9, line: 3 } })
-    await writeFile(join(folder, 'Ink Style.safetensors'), makeLora({ ss_base_model_version: 'sd_v1', ss_tag_frequency: tags }))
-    const server = await startTestServer({ settings: { loraDir: folder } })
-    expect(await readJson(await ask(server, '/get_available_loras'))).toEqual({
-      ink_style: {
-        model_id: 'Ink Style.safetensors',
-        base_model: 'sd_v1',
-        lora_path: 'Ink Style.safetensors',
-        'trigger words': ['ink drawing', 'line'],
-        allow_no_mention: true,
-        usage_rights: '',
-      },
-    })
-    await send(server, '/post_config?lora=ink_style')
-    expect(server.backend.requests[0]!.diffusion!.loras).toEqual([{ path: join(folder, 'Ink Style.safetensors'), weight: 1 }])
-    expect((await send(server, '/post_config?lora=nope')).status).toBe(200)
-    expect(server.backend.requests[1]!.diffusion).toBeUndefined()
-  })
-
-  it('adds downloads of the hub with either verb, and says what it cannot fetch', async () => {
-    const cache = await makeFolder()
-    const snapshot = join(cache, 'models--acme--ink', 'snapshots', 'abc')
-    await mkdir(snapshot, { recursive: true })
-    await writeFile(join(snapshot, 'weights.safetensors'), makeLora({}))
-    const server = await startTestServer({ settings: { hfHubCache: cache } })
-    const add = async (name: string, method = 'POST') => {
-      const response = await send(server, `/add_new_lora?name=${encodeURIComponent(name)}`, { method })
-      return [response.status, await readJson(response)]
-    }
-    expect(await add('acme/ink')).toEqual([200, expect.stringContaining('acmeink')])
-    expect(await add('acme/ink', 'GET')).toEqual([200, ''])
-    expect(Object.keys(await readJson(await ask(server, '/get_available_loras')))).toEqual(['acmeink'])
-    expect(await add('12345')).toEqual([400, { detail: expect.stringContaining('something did go wrong with model 12345!') }])
-    expect(await add('acme/other')).toEqual([400, { detail: expect.stringContaining('hf download acme/other') }])
-    expect(await add('../../etc/passwd')).toEqual([400, { detail: expect.any(String) }])
   })
 })
 

@@ -142,6 +142,18 @@ export const hubSettings = {
     secret: true,
     describe: 'Token for gated and private repositories; default: what "hf auth login" stored',
   }),
+  civitai_endpoint: text({
+    ...hub,
+    variables: ['CIVITAI_ENDPOINT'],
+    default: 'https://civitai.com',
+    describe: "Address of Civitai, which the server's /add_new_lora asks",
+  }),
+  civitai_token: text({
+    ...hub,
+    variables: ['CIVITAI_TOKEN', 'CIVITAI_API_TOKEN'],
+    secret: true,
+    describe: 'Key of a Civitai account, for files that need one',
+  }),
   hf_hub_offline: flag({
     ...hub,
     variables: ['HF_HUB_OFFLINE'],

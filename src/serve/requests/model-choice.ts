@@ -18,7 +18,7 @@ export async function findNamedModel({ settings }: Services, name: string, field
   if (snapshot !== undefined) return snapshot
   throw new DiffgentorError(
     'invalid_request',
-    `There is no model "${name}" in the folder that --models_dir names, and no hub id of that name in the cache.`,
+    `There is no model "${name}" in the folder that DG_MODELS_DIR names, and no hub id of that name in the cache.`,
     { field },
   )
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { DiffgentorError } from '../../../errors.ts'
 import { jsonAnswer } from '../../http/json-answer.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { Services } from '../../services.ts'
+import { readQuery } from './draw-query.ts'
 import { adminErrors, USER_ERRORS } from './errors.ts'
 import type { LoraShelf } from './lora-shelf.ts'
 
@@ -15,7 +15,9 @@ const LORA = z.object({
   usage_rights: z.string(),
 })
 
-const ADD_QUERY = z.object({ name: z.string().describe('A hub id whose download is in the hub cache') })
+const ADD_QUERY = z.object({
+  name: z.string().describe('org/name of the hub, or a number of Civitai, or words to search it for'),
+})
 
 export function registerLoras(book: RouteBook, services: Services, shelf: LoraShelf): void {
   book.add(
@@ -35,7 +37,7 @@ export function registerLoras(book: RouteBook, services: Services, shelf: LoraSh
         method,
         path: '/add_new_lora',
         tag: 'Stable Diffusion API',
-        summary: 'Add a LoRA from the hub cache',
+        summary: 'Download a LoRA from the hub or from Civitai',
         access: 'admin',
         changesState: true,
         query: ADD_QUERY,
@@ -43,12 +45,7 @@ export function registerLoras(book: RouteBook, services: Services, shelf: LoraSh
         answers: [{ status: 200, description: 'What was done; empty when it was known', schema: z.string() }],
         ...adminErrors(services),
       },
-      async (c) => {
-        const name = c.req.query('name')
-        if (name === undefined)
-          throw new DiffgentorError('invalid_request', 'name must say which LoRA to add.', { field: 'name' })
-        return jsonAnswer(await shelf.add(name))
-      },
+      async (c) => jsonAnswer(await shelf.add(readQuery(c, ADD_QUERY).name, c.req.raw.signal)),
     )
   }
 }

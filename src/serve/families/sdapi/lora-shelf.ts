@@ -1,26 +1,19 @@
-import { readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { LoraChoice } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
-import { findInHubCache, parseHubId } from '../../../models/hub-cache.ts'
+import { fetchHubFile, parseHubFileName } from '../../../models/hub/fetch-file.ts'
 import { listLoras } from '../../../models/list-loras.ts'
+import { readLoraNotes } from '../../../models/lora-notes.ts'
 import type { Services } from '../../services.ts'
+import { addFromCivitai } from './add-from-civitai.ts'
+import { describeLora, type ShelvedLora, toKey } from './describe-lora.ts'
 
-/** A LoRA that requests may name. */
-interface ShelvedLora {
-  /** Where it came from: a path inside the LoRA folder, or a hub id. */
-  source: string
-  path: string
-  metadata: Readonly<Record<string, string>>
-}
-
-/** Words that the most captions of the training pictures had are what calls a LoRA. */
-const TRIGGER_WORDS = 5
-
-/** The LoRAs of the family: the files of the LoRA folder, and downloads of the hub that an admin added. */
+/** The LoRAs of the family: the files of the LoRA folder, and files of the hub that an admin added. */
 export class LoraShelf {
   readonly #services: Services
   readonly #added = new Map<string, ShelvedLora>()
+  /** Additions come one after the other, so that none is fetched twice. */
+  #adding: Promise<unknown> = Promise.resolve()
 
   constructor(services: Services) {
     this.#services = services
@@ -32,19 +25,31 @@ export class LoraShelf {
     return found ? [{ path: found.path, weight: 1 }] : []
   }
 
-  /** Puts a LoRA on the shelf and says what was done; nothing when it was there already. Throws when it is not on this machine. */
-  async add(name: string): Promise<string> {
+  /**
+   * Puts a LoRA on the shelf and says what was done; nothing when it was there already. `org/name` is a repository of the hub, a
+   * number a model of Civitai, anything else what Civitai is searched for.
+   */
+  async add(name: string, signal: AbortSignal): Promise<string> {
+    const turn = this.#adding.then(() => this.#addNow(name, signal))
+    this.#adding = turn.catch(() => undefined)
+    return await turn
+  }
+
+  async #addNow(name: string, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted()
     const key = toKey(name)
-    if (key === '') throw invalid('name must say which LoRA to add: a hub id such as org/name.')
-    if ((await this.#list()).has(key)) return ''
-    if (/^\d+$/.test(name)) {
+    if (key === '') throw invalid('name must say which LoRA to add: a hub id such as org/name, or a number or words for Civitai.')
+    const list = await this.#list()
+    if (list.has(key) || [...list.values()].some(({ notes }) => notes?.modelId === name)) return ''
+    if (parseHubFileName(name)) return await this.#addFromHub(name, key, signal)
+    const folder = this.#services.settings.loraDir
+    if (folder === undefined) {
       throw invalid(
-        `something did go wrong with model ${name}! This server downloads nothing from Civitai; put the file into the folder that --lora_dir names.`,
+        `something did go wrong with model ${name}! Files of Civitai need a folder; start the server with --lora_dir.`,
       )
     }
-    const found = await this.#findInCache(name)
-    this.#added.set(key, found)
-    return `added ${key} from the hub cache`
+    const shelf = { folder: resolve(folder), knows: (other: string) => list.has(other) }
+    return await addFromCivitai(this.#services.settings, name, shelf, signal)
   }
 
   /** Every LoRA in the origin's words. */
@@ -53,63 +58,30 @@ export class LoraShelf {
     return Object.fromEntries(entries)
   }
 
+  async #addFromHub(name: string, key: string, signal: AbortSignal): Promise<string> {
+    try {
+      const path = await fetchHubFile(name, this.#services.settings, { signal })
+      const listed = (await listLoras(dirname(path))).find(({ file }) => join(dirname(path), file) === path)
+      this.#added.set(key, { source: name, path, metadata: listed?.metadata ?? {} })
+      return `added ${key} from the hub`
+    } catch (error) {
+      if (!(error instanceof DiffgentorError)) throw error
+      const code = error.code === 'model_not_found' ? 'invalid_request' : error.code
+      throw new DiffgentorError(code, `something did go wrong with model ${name}! ${error.message}`, {
+        cause: error,
+        field: 'name',
+      })
+    }
+  }
+
   async #list(): Promise<Map<string, ShelvedLora>> {
     const { loraDir } = this.#services.settings
-    const files = loraDir === undefined ? [] : await listLoras(loraDir)
-    const own = files.map(({ name, file, metadata }): [string, ShelvedLora] => [
-      toKey(name),
-      { source: file, path: join(resolve(loraDir!), file), metadata },
-    ])
-    return new Map([...this.#added, ...own])
-  }
-
-  async #findInCache(name: string): Promise<ShelvedLora> {
-    const hubId = parseHubId(name)
-    const folder = hubId && (await findInHubCache(hubId, this.#services.settings))
-    const files = folder === undefined ? [] : await readdir(folder)
-    const file = files.sort().find((entry) => entry.endsWith('.safetensors'))
-    if (folder !== undefined && file !== undefined) {
-      const listed = (await listLoras(folder)).find((lora) => lora.file === file)
-      return { source: name, path: join(folder, file), metadata: listed?.metadata ?? {} }
-    }
-    throw invalid(
-      hubId
-        ? `something did go wrong with model ${name}! It is not in the hub cache and this server downloads nothing; fetch it with "hf download ${name}".`
-        : `There is no LoRA "${name}" in the folder that --lora_dir names, and this server searches no other place.`,
-    )
-  }
-}
-
-/** The origin's key: ASCII, lower case, blanks as underscores, letters and digits only. */
-export function toKey(name: string): string {
-  return name
-    .toLowerCase()
-    .trim()
-    .replace(/\s+/g, '_')
-    .replace(/[^a-z0-9_]/g, '')
-}
-
-function describeLora({ source, metadata }: ShelvedLora): object {
-  return {
-    model_id: metadata.ss_output_name ?? source,
-    base_model: metadata.ss_base_model_version ?? metadata['modelspec.architecture'] ?? '',
-    lora_path: source,
-    'trigger words': readTriggerWords(metadata),
-    allow_no_mention: true,
-    usage_rights: metadata['modelspec.license'] ?? '',
-  }
-}
-
-/** From the training program's count of captions; empty when it left none. */
-function readTriggerWords(metadata: ShelvedLora['metadata']): string[] {
-  const told = metadata['modelspec.trigger_phrase']
-  if (told) return [told]
-  try {
-    const counts: unknown = JSON.parse(metadata.ss_tag_frequency ?? '{}')
-    const tags = Object.values(counts as Record<string, Record<string, number>>).flatMap((folder) => Object.entries(folder))
-    return [...new Set(tags.sort(([, a], [, b]) => b - a).map(([tag]) => tag.trim()))].slice(0, TRIGGER_WORDS)
-  } catch {
-    return []
+    if (loraDir === undefined) return new Map(this.#added)
+    const own = (await listLoras(loraDir)).map(async ({ name, file, metadata }): Promise<[string, ShelvedLora]> => {
+      const path = join(resolve(loraDir), file)
+      return [toKey(name), { source: file, path, metadata, notes: await readLoraNotes(path) }]
+    })
+    return new Map([...this.#added, ...(await Promise.all(own))])
   }
 }
 
