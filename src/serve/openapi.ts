@@ -88,12 +88,19 @@ function describeBody({ json, form, example }: RouteSpec): object | undefined {
 
 /** In forms, pictures are files. */
 function addFile(schema: Record<string, unknown>): Record<string, unknown> {
-  const file = { type: 'string', contentMediaType: 'application/octet-stream' }
-  const properties = schema.properties as Record<string, unknown> | undefined
+  const describeFile = ({ description }: { description?: string } = {}) => ({
+    ...(description && { description }),
+    type: 'string',
+    contentMediaType: 'application/octet-stream',
+  })
+  const properties = schema.properties as Record<string, { description?: string }> | undefined
   const files = Object.keys(properties ?? {}).filter((name) =>
     ['image', 'images', 'mask', 'mask_image', 'input_reference', 'file'].includes(name),
   )
-  return { ...schema, properties: { ...properties, ...Object.fromEntries(files.map((name) => [name, file])) } }
+  return {
+    ...schema,
+    properties: { ...properties, ...Object.fromEntries(files.map((name) => [name, describeFile(properties?.[name])])) },
+  }
 }
 
 function describeAnswers({ answers }: RouteSpec): object {

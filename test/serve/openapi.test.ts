@@ -30,6 +30,8 @@ describe('the documentation', () => {
       expect(page).toContain('/v1/images/generations')
       expect(page).not.toMatch(/(src|href)="(https?:)?\/\//)
       expect(page).not.toContain('<script')
+      expect(page).toMatch(/-F images?=@FILE/)
+      for (const [, anchor] of page.matchAll(/href="#([^"]+)"/g)) expect(page).toContain(`id="${anchor}"`)
     }
   })
 

@@ -12,6 +12,7 @@ interface ApiRoute {
   security: unknown[]
   parameters: { name: string; in: string; description?: string; schema: ApiSchema; example?: unknown }[]
   requestBody?: { content: Record<string, { schema: ApiSchema; example?: unknown }> }
+  responses: Record<string, { description: string; content: Record<string, unknown> }>
 }
 
 interface ApiSchema {
@@ -23,10 +24,14 @@ interface ApiSchema {
   anyOf?: ApiSchema[]
   properties?: Record<string, ApiSchema>
   required?: string[]
+  /** Of files. */
+  contentMediaType?: string
 }
 
 export const DOCS_STYLE = `
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
+a{color:#0b5cad}
+nav a{margin-right:1rem;white-space:nowrap}
 h2{margin-top:2.5rem;border-bottom:1px solid #d7dce3}
 details{border:1px solid #d7dce3;border-radius:6px;margin:.5rem 0;padding:.5rem .75rem}
 summary{cursor:pointer}
@@ -35,7 +40,8 @@ pre{background:#f4f6f9;padding:.75rem;border-radius:6px;overflow-x:auto}
 b.verb{display:inline-block;min-width:4rem;color:#0b5cad}
 table{border-collapse:collapse;width:100%}
 td{border-top:1px solid #e6e9ee;padding:.25rem .5rem .25rem 0;vertical-align:top}
-@media (prefers-color-scheme:dark){body{color:#e4e8ee;background:#14181f}pre{background:#1f2530}b.verb{color:#7db7f0}h2,details,td{border-color:#353d4a}}
+@media (max-width:40rem){td{display:block;border:0;padding:0}td:first-child{border-top:1px solid #e6e9ee;padding-top:.25rem}}
+@media (prefers-color-scheme:dark){:root{color-scheme:dark}body{color:#e4e8ee;background:#14181f}pre{background:#1f2530}a,b.verb{color:#7db7f0}h2,details,td,td:first-child{border-color:#353d4a}}
 `
 
 /** A page of all routes with their fields and a curl line each. It needs no script and no network. */
@@ -46,9 +52,10 @@ export function writeDocsPage(document: Record<string, unknown>): string {
   )
   const groups = tags.map(({ name }) => {
     const own = routes.filter(({ route }) => route.tags.includes(name))
-    return `<h2>${escapeHtml(name)}</h2>${own.map(({ path, verb, route }) => writeRoute(path, verb, route)).join('')}`
+    return `<h2 id="${anchorOf(name)}">${escapeHtml(name)}</h2>${own.map(({ path, verb, route }) => writeRoute(path, verb, route)).join('')}`
   })
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(info.title)}</title><style>${DOCS_STYLE}</style></head><body><h1>${escapeHtml(info.title)} ${escapeHtml(info.version)}</h1><p>${escapeHtml(info.description)} The same as a document: <a href="/openapi.json">openapi.json</a>. State: <a href="/health">health</a>.</p>${groups.join('')}</body></html>`
+  const links = tags.map(({ name }) => `<a href="#${anchorOf(name)}">${escapeHtml(name)}</a>`)
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(info.title)}</title><style>${DOCS_STYLE}</style></head><body><h1>${escapeHtml(info.title)} ${escapeHtml(info.version)}</h1><p>${escapeHtml(info.description)} The same as a document: <a href="/openapi.json">openapi.json</a>. State: <a href="/health">health</a>.</p><nav>${links.join(' ')}</nav>${groups.join('')}</body></html>`
 }
 
 function writeRoute(path: string, verb: string, route: ApiRoute): string {
@@ -57,7 +64,7 @@ function writeRoute(path: string, verb: string, route: ApiRoute): string {
   const forms = bodies.length > 0 ? `<p>Body: ${bodies.map(([type]) => `<code>${escapeHtml(type)}</code>`).join(' or ')}</p>` : ''
   return `<details><summary><b class="verb">${verb.toUpperCase()}</b> <code>${escapeHtml(path)}</code> ${escapeHtml(route.summary)}</summary>${
     route.description ? `<p>${escapeHtml(route.description)}</p>` : ''
-  }${forms}${writeFields(route, fields)}<pre>${escapeHtml(writeCurl(path, verb, route))}</pre></details>`
+  }${forms}${writeFields(route, fields)}${writeAnswers(route)}<pre>${escapeHtml(writeCurl(path, verb, route))}</pre></details>`
 }
 
 function writeFields(route: ApiRoute, schema: ApiSchema | undefined): string {
@@ -79,22 +86,53 @@ function writeFields(route: ApiRoute, schema: ApiSchema | undefined): string {
   return `<table>${cells.join('')}</table>`
 }
 
-function describeType({ type, enum: words, minimum, maximum, anyOf }: ApiSchema): string {
+function describeType({ type, enum: words, minimum, maximum, anyOf, contentMediaType }: ApiSchema): string {
+  if (contentMediaType) return 'file'
   if (words) return words.join(' | ')
   if (anyOf) return [...new Set(anyOf.map((schema) => schema.type ?? 'value'))].join(' or ')
   const isRange = minimum !== undefined && maximum !== undefined && Math.abs(minimum) < 1e9 && maximum < 1e9
   return isRange ? `${type} ${minimum}–${maximum}` : (type ?? 'value')
 }
 
+function writeAnswers({ responses }: ApiRoute): string {
+  const told = Object.entries(responses).filter(([status]) => status !== 'default')
+  const items = told.map(([status, { description, content }]) => {
+    const types = Object.keys(content).map((type) => `<code>${escapeHtml(type)}</code>`)
+    return `${status} ${escapeHtml(description)} (${types.join(', ')})`
+  })
+  return `<p>Answers: ${items.join('; ')}</p>`
+}
+
 function writeCurl(path: string, verb: string, route: ApiRoute): string {
-  const key = route.security.length > 0 ? ' -H "Authorization: Bearer $KEY"' : ''
-  const example = route.requestBody?.content['application/json']?.example
   const shown = route.parameters.filter((parameter) => parameter.example !== undefined)
   const pairs = shown.map((parameter) => `${parameter.name}=${encodeURIComponent(String(parameter.example))}`)
-  const address = `http://127.0.0.1:8000${path}${pairs.length > 0 ? `?${pairs.join('&')}` : ''}`
-  const method = verb === 'get' ? '' : ` -X ${verb.toUpperCase()}`
-  const body = example === undefined ? '' : ` -H 'content-type: application/json' -d '${JSON.stringify(example)}'`
-  return `curl${example === undefined ? method : ''}${key}${body} ${pairs.length > 0 ? `'${address}'` : address}`
+  const address = `http://127.0.0.1:8000${path}`
+  const body = writeCurlBody(route)
+  const parts = [
+    `curl ${pairs.length > 0 ? quoteShell(`${address}?${pairs.join('&')}`) : address}`,
+    ...(verb === 'get' || body.length > 0 ? [] : [`-X ${verb.toUpperCase()}`]),
+    ...(route.security.length > 0 ? ['-H "Authorization: Bearer $KEY"'] : []),
+    ...body,
+  ]
+  return parts.join(' \\\n  ')
+}
+
+/** An example in JSON, or the first file of a form. */
+function writeCurlBody({ requestBody }: ApiRoute): string[] {
+  const { 'application/json': json, 'multipart/form-data': form } = requestBody?.content ?? {}
+  if (json?.example !== undefined) {
+    return [`-H 'content-type: application/json'`, `-d ${quoteShell(JSON.stringify(json.example))}`]
+  }
+  const file = Object.entries(form?.schema.properties ?? {}).find(([, property]) => property.contentMediaType)
+  return file ? [`-F ${file[0]}=@FILE`] : []
+}
+
+function quoteShell(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+function anchorOf(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 }
 
 function escapeHtml(text: string): string {

@@ -61,7 +61,9 @@ export const EDIT_FIELDS = z.object({
   image_guidance_scale: wireNumber(1, 100).describe('How closely InstructPix2Pix models keep to the source'),
 })
 
-export const VARIATION_FIELDS = EDIT_FIELDS.omit({ prompt: true }).extend({ prompt: wireText })
+export const VARIATION_FIELDS = EDIT_FIELDS.omit({ prompt: true }).extend({
+  prompt: wireText.describe('What to change, if anything'),
+})
 
 export type GenerationFields = z.output<typeof GENERATION_FIELDS>
 /** What generations and edits have in common. */
