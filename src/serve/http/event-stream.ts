@@ -7,8 +7,8 @@ export interface ServerEvent {
   data: unknown
 }
 
-/** Pause after which a comment tells proxies that the line is alive. */
-const KEEP_ALIVE_MS = 15_000
+/** Pause after which a comment tells proxies that the line is alive; many cut it after 15 seconds or more. */
+const KEEP_ALIVE_MS = 10_000
 
 /** Events as a `text/event-stream` answer. The source is closed when the caller leaves. */
 export function eventStreamAnswer(events: AsyncIterable<ServerEvent>, headers: Record<string, string> = {}): Response {
