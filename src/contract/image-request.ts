@@ -61,11 +61,15 @@ export interface DiffusionOptions {
   scheduler?: string | undefined
   /** Keys put over the model's own scheduler configuration. */
   schedulerConfig?: Readonly<Record<string, unknown>> | undefined
+  /** Timesteps in place of the scheduler's own, from high to low; their number is that of the steps. */
+  timesteps?: readonly number[] | undefined
+  /** Noise levels in place of the scheduler's own, from high to low. Not together with `timesteps`. */
+  sigmas?: readonly number[] | undefined
   /** Share of the rescaled prediction (arXiv 2305.08891 §3.4), 0–1. Default 0. */
   guidanceRescale?: number | undefined
   /** Layers of the text encoder to leave out at the end. Default 0. */
   clipSkip?: number | undefined
-  /** Prompt of the second text encoder. Default: the prompt. */
+  /** Prompt of the second text encoder. Default, also when empty: the prompt. */
   prompt2?: string | undefined
   /** Prompt of the third text encoder (SD3's T5). Default, also when empty: the prompt. */
   prompt3?: string | undefined
@@ -93,6 +97,8 @@ export interface DiffusionOptions {
   loras?: readonly LoraChoice[] | undefined
   embeddings?: readonly EmbeddingChoice[] | undefined
   controlnets?: readonly ControlNetChoice[] | undefined
+  /** ControlNets act on the prompt's branch only, and less the deeper in the UNet, so that a picture can be drawn without a prompt. Default false. */
+  guessMode?: boolean | undefined
   ipAdapter?: IpAdapterChoice | undefined
   /** Folder of a VAE to use in place of the model's own. */
   vae?: string | undefined
@@ -107,6 +113,14 @@ export interface DiffusionOptions {
   targetSize?: Size | undefined
   /** SDXL crop conditioning, in pixels. Default 0, 0. */
   cropTopLeft?: { top: number; left: number } | undefined
+  /** SDXL conditioning of the negative prompt. Default: that of the prompt, as diffusers has it. */
+  negativeOriginalSize?: Size | undefined
+  negativeTargetSize?: Size | undefined
+  negativeCropTopLeft?: { top: number; left: number } | undefined
+  /** How fine a picture the SDXL refiner aims at, 1–10. Default 6. */
+  aestheticScore?: number | undefined
+  /** What the SDXL refiner keeps away from, 1–10. Default 2.5. */
+  negativeAestheticScore?: number | undefined
   /** Tokens that a transformer's language model reads of a prompt. Default: the family's. */
   maxSequenceLength?: number | undefined
   /** Z-Image: the guided prediction may be at most this many times as long as the unguided one. Default 0: any length. */

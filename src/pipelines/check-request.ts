@@ -8,7 +8,8 @@ import type { ModelDescription } from './pipeline.ts'
 /** Rejects what a model could only fail at, without loading it: sizes, schedulers and files that are not there. */
 export function checkRequest({ capabilities, schedulerConfig }: ModelDescription, { size, diffusion = {} }: ImageRequest): void {
   if (size && capabilities.sizes) assertSize(size, capabilities.sizes)
-  createScheduler({ name: diffusion.scheduler, modelConfig: schedulerConfig, overrides: diffusion.schedulerConfig })
+  const { scheduler: name, schedulerConfig: overrides } = diffusion
+  createScheduler({ name, modelConfig: schedulerConfig, overrides }).checkLists(diffusion)
   const { loras = [], embeddings = [], controlnets = [], vae, refiner, upscale } = diffusion
   for (const { path } of loras) assertExists('lora', path)
   for (const { path } of embeddings) assertExists('embedding', path)

@@ -7,6 +7,8 @@ export interface Branch {
   feeds: DenoiserFeeds
   /** Channels put behind the scaled latents, such as a mask. */
   appended?: Tensor | undefined
+  /** The branch that guidance leads away from. */
+  isNegative?: boolean | undefined
 }
 
 /** Which runs one step needs, and how their predictions become one. */
@@ -24,7 +26,7 @@ export function withoutGuidance(branch: Branch): Guidance {
 export function classifierFreeGuidance(negative: Branch, positive: Branch, scale: number, rescale = 0): Guidance {
   const factor = Math.fround(scale)
   return {
-    branches: [negative, positive],
+    branches: [{ ...negative, isNegative: true }, positive],
     combine: ([without, within]) => {
       const data = new Float32Array(within!.data.length)
       for (let i = 0; i < data.length; i++) {

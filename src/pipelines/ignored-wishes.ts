@@ -32,7 +32,7 @@ function listTextWishes(family: PipelineFamily, request: ImageRequest): Wish[] {
   return [
     ['prompt_2', diffusion.prompt2, family.startsWith('stable-diffusion-xl') || isSd3 || isFlux, several],
     ['prompt_3', diffusion.prompt3, isSd3, 'only Stable Diffusion 3 models know it'],
-    ['negative_prompt_2', diffusion.negativePrompt2, isSd3 || isFlux, several],
+    ['negative_prompt_2', diffusion.negativePrompt2, family.startsWith('stable-diffusion-xl') || isSd3 || isFlux, several],
     ['negative_prompt_3', diffusion.negativePrompt3, isSd3, 'only Stable Diffusion 3 models know it'],
     ['negative_prompt', negativePrompt || undefined, !isFlux || trueCfgScale > 1, 'FLUX.1 needs a true_cfg_scale above 1 for it'],
     [

@@ -11,19 +11,23 @@ export function startSchedule(
   noise: Pick<NoiseSource, 'normal'>,
   { laidOutByStrength = false, flow }: { laidOutByStrength?: boolean | undefined; flow?: FlowLayout | undefined } = {},
 ): SchedulerRun {
-  const { scheduler, numInferenceSteps, strength, mode, request } = job
-  const { eta = 0, denoisingStart, denoisingEnd } = request.diffusion ?? {}
+  const { scheduler, numInferenceSteps: asked, strength, mode, request } = job
+  const { eta = 0, denoisingStart, denoisingEnd, timesteps, sigmas } = request.diffusion ?? {}
+  const isListed = timesteps !== undefined || sigmas !== undefined
   const options: ScheduleOptions = {
-    numInferenceSteps,
-    timesteps: scheduler.alignsSteps ? alignYourSteps(job.alignedFamily, numInferenceSteps) : undefined,
+    numInferenceSteps: asked,
+    timesteps: scheduler.alignsSteps ? alignYourSteps(job.alignedFamily, asked) : undefined,
     eta,
     keepFrom: denoisingEnd === undefined ? undefined : cutoff(job, denoisingEnd),
     drawNoise: noise.normal,
-    ...(flow && flowScheduleOptions(flow, scheduler, numInferenceSteps)),
+    ...(flow && flowScheduleOptions(flow, scheduler, asked)),
+    ...(isListed && { timesteps, sigmas }),
   }
   if (mode === 'text' || mode === 'reference') return scheduler.startRun(options)
   if (denoisingStart !== undefined) return scheduler.startRun({ ...options, keepBelow: cutoff(job, denoisingStart) })
   if (laidOutByStrength) return scheduler.startRun({ ...options, strength })
+  // Of a list, every entry counts as a step.
+  const numInferenceSteps = isListed ? scheduler.startRun(options).steps.length : asked
   // Pipelines of flow models round the first step where others round the number of steps.
   const exact = Math.min(numInferenceSteps * strength, numInferenceSteps)
   const firstStep = flow ? Math.floor(numInferenceSteps - exact) : numInferenceSteps - Math.floor(exact)

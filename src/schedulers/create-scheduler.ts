@@ -1,6 +1,6 @@
 import { DiffgentorError } from '../errors.ts'
 import { readConfig } from './config-fields.ts'
-import type { PredictionType, ScheduleOptions, Scheduler } from './scheduler.ts'
+import type { CustomLists, PredictionType, ScheduleOptions, Scheduler } from './scheduler.ts'
 import type { AnySchedulerKind, CustomSchedule } from './scheduler-kind.ts'
 import { SCHEDULER_KINDS } from './scheduler-kinds.ts'
 import { resolveSchedulerName, SCHEDULER_ALIASES } from './scheduler-names.ts'
@@ -35,8 +35,10 @@ export function createScheduler({ name, modelConfig, overrides = {} }: CreateSch
     numTrainTimesteps: config['num_train_timesteps'] as number,
     warning: resolved.warning ?? kind.warning,
     alignsSteps: resolved.alignsSteps ?? false,
+    checkLists: (lists) => checkLists(kind, lists),
     startRun(options) {
-      checkOptions(kind, options)
+      checkLists(kind, options)
+      checkSteps(options)
       return createRun(layOut(countSteps(options)), options)
     },
   }
@@ -93,18 +95,21 @@ function modelPredictionType(modelConfig: Readonly<Record<string, unknown>>): Pr
   return configured !== undefined && own.predictions.includes(configured) ? configured : own.predictions[0]
 }
 
-function checkOptions(kind: AnySchedulerKind, options: ScheduleOptions): void {
+function checkLists(kind: AnySchedulerKind, lists: CustomLists): void {
   for (const way of ['timesteps', 'sigmas'] satisfies CustomSchedule[]) {
-    const given = options[way]
+    const given = lists[way]
     if (given === undefined) continue
     if (!kind.custom?.includes(way)) {
       throw new DiffgentorError('unsupported', `${kind.className} takes no list of ${way}.`, { field: way })
     }
     if (given.length === 0) throw new DiffgentorError('invalid_request', `The list of ${way} is empty.`, { field: way })
   }
-  if (options.timesteps !== undefined && options.sigmas !== undefined) {
+  if (lists.timesteps !== undefined && lists.sigmas !== undefined) {
     throw new DiffgentorError('invalid_request', 'Give timesteps or sigmas, not both.', { field: 'sigmas' })
   }
+}
+
+function checkSteps(options: ScheduleOptions): void {
   if (!Number.isInteger(options.numInferenceSteps) || options.numInferenceSteps < 1) {
     throw new DiffgentorError(
       'invalid_request',

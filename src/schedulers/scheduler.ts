@@ -25,13 +25,16 @@ export interface StepAdjustments {
   multistepOrder?: number | undefined
 }
 
-/** How one image's schedule is laid out. */
-export interface ScheduleOptions {
-  /** Steps asked for, at least 1. Ignored when `timesteps` or `sigmas` are given. */
-  numInferenceSteps: number
-  /** Custom timesteps or sigmas, where the scheduler takes them. */
+/** Timesteps or sigmas in place of the scheduler's own, where it takes them. */
+export interface CustomLists {
   timesteps?: readonly number[] | undefined
   sigmas?: readonly number[] | undefined
+}
+
+/** How one image's schedule is laid out. */
+export interface ScheduleOptions extends CustomLists {
+  /** Steps asked for, at least 1. Ignored when `timesteps` or `sigmas` are given. */
+  numInferenceSteps: number
   /** Shift of dynamic flow matching. */
   mu?: number | undefined
   /** Share of the schedule that runs, for schedulers that lay it out by strength (LCM, TCD). */
@@ -86,5 +89,7 @@ export interface Scheduler {
   readonly warning: string | undefined
   /** The name asked for "Align Your Steps": give a run `alignYourSteps(…)` as its timesteps. */
   readonly alignsSteps: boolean
+  /** Throws for a list that this scheduler does not take. */
+  checkLists(lists: CustomLists): void
   startRun(options: ScheduleOptions): SchedulerRun
 }

@@ -9,7 +9,7 @@ import { OnnxNode } from '../../src/onnx-proto/onnx-node.ts'
 import { OnnxTensor } from '../../src/onnx-proto/onnx-tensor.ts'
 import { describeModel, openPipeline } from '../../src/pipelines/index.ts'
 import { fixturePath } from '../support/fixtures.ts'
-import { idleContext } from '../support/golden-suite.ts'
+import { describeGoldens, idleContext } from '../support/golden-suite.ts'
 
 const bytes = (data: Float32Array | BigInt64Array) => new Uint8Array(data.buffer)
 
@@ -54,6 +54,13 @@ async function writeGraph(folder: string, model: OnnxModel, config: object): Pro
   await writeFile(join(folder, 'model.onnx'), model.encode())
   await writeFile(join(folder, 'config.json'), JSON.stringify(config))
 }
+
+describeGoldens({
+  model: 'upscaler-tiny',
+  prefixes: ['upscaler-'],
+  root: 'unet-goldens',
+  sharing: { model: 'sd21-tiny', parts: ['text_encoder', 'tokenizer', 'vae_encoder'] },
+})
 
 describe('a latent upscaler', () => {
   let folder: string

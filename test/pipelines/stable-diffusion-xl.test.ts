@@ -5,19 +5,25 @@ import { fixturePath } from '../support/fixtures.ts'
 import { readGolden, readGoldenCases } from '../support/golden-cases.ts'
 import { describeGoldens, idleContext } from '../support/golden-suite.ts'
 
-/** No flag asks for these: a second negative prompt, other sizes for the negative prompt, aesthetic scores. */
-const UNREACHABLE = ['negative_prompt_2', 'negative_original_size', 'aesthetic_score']
-
 describeGoldens({
   model: 'sdxl-tiny',
   prefixes: ['sdxl-'],
-  except: ({ call }) => UNREACHABLE.some((key) => key in call) || call['output_type'] === 'latent',
+  except: ({ call }) => call['output_type'] === 'latent',
+})
+describeGoldens({
+  model: 'sdxl-inpaint-tiny',
+  prefixes: ['sdxl-inpaint9-'],
+  root: 'unet-goldens',
+  sharing: {
+    model: 'sdxl-tiny',
+    parts: ['text_encoder', 'text_encoder_2', 'tokenizer', 'tokenizer_2', 'vae_decoder', 'vae_encoder'],
+  },
 })
 describeGoldens({ model: 'sdxl-turbo-tiny', prefixes: ['sdxl-turbo-'] })
 describeGoldens({
   model: 'sdxl-refiner-tiny',
   prefixes: ['refiner-'],
-  except: ({ call, latentsFrom }) => UNREACHABLE.some((key) => key in call) || latentsFrom !== undefined,
+  except: ({ latentsFrom }) => latentsFrom !== undefined,
 })
 
 describe('a base with a refiner', () => {

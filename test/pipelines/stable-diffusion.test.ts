@@ -1,6 +1,6 @@
 import { describeGoldens } from '../support/golden-suite.ts'
 
-describeGoldens({ model: 'sd15-tiny', prefixes: ['sd15-'], except: ({ call }) => 'timesteps' in call })
+describeGoldens({ model: 'sd15-tiny', prefixes: ['sd15-'] })
 describeGoldens({ model: 'sd21-tiny', prefixes: ['sd21-'] })
 describeGoldens({ model: 'turbo-tiny', prefixes: ['turbo-'] })
 describeGoldens({ model: 'lcm-tiny', prefixes: ['lcm-'] })

@@ -88,6 +88,10 @@ function toRequest({ call, scheduler, vae, controlnet, pipeline, ...content }: C
       guidanceRescale: call['guidance_rescale'] as number | undefined,
       clipSkip: call['clip_skip'] as number | undefined,
       prompt2: call['prompt_2'] as string | undefined,
+      negativePrompt2: call['negative_prompt_2'] as string | undefined,
+      timesteps: call['timesteps'] as number[] | undefined,
+      sigmas: call['sigmas'] as number[] | undefined,
+      guessMode: call['guess_mode'] as boolean | undefined,
       eta: call['eta'] as number | undefined,
       vae: vae && fixturePath(`models/${vae}`),
       denoisingEnd: call['denoising_end'] as number | undefined,
@@ -95,6 +99,11 @@ function toRequest({ call, scheduler, vae, controlnet, pipeline, ...content }: C
       originalSize: pair(call['original_size']),
       targetSize: pair(call['target_size']),
       cropTopLeft: corner(call['crops_coords_top_left']),
+      negativeOriginalSize: pair(call['negative_original_size']),
+      negativeTargetSize: pair(call['negative_target_size']),
+      negativeCropTopLeft: corner(call['negative_crops_coords_top_left']),
+      aestheticScore: call['aesthetic_score'] as number | undefined,
+      negativeAestheticScore: call['negative_aesthetic_score'] as number | undefined,
       loras: content.loras?.map(({ file, weight }) => ({ path: fixturePath(`lora/${file}`), weight })),
       embeddings: content.ti?.map(({ file, token }) => ({ path: fixturePath(`ti/${file}`), token })),
       controlnets: isControlled ? [toControl(controlnet, controlImage, call, pipeline)] : undefined,
@@ -130,8 +139,10 @@ function toIpAdapter(call: CaseFile['call']) {
   return names && { images: names.map(readInput), scale: call['ip_adapter_scale'] as number | undefined }
 }
 
+/** A picture of the recorded runs; a few of them are smaller than the usual ones. */
 function readInput(name: string): Uint8Array {
-  return readFileSync(fixturePath(`images/inputs/${name}`))
+  const small = fixturePath(`unet-goldens/inputs/${name}`)
+  return readFileSync(existsSync(small) ? small : fixturePath(`images/inputs/${name}`))
 }
 
 function sizeOf(height: unknown, width: unknown): Size | undefined {

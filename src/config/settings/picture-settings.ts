@@ -1,6 +1,8 @@
 import { choice, custom, flag, integer, list, number, record, text } from '../setting.ts'
 import { parseControlNet, parseEmbedding, parseLora, parseSize, parseTopLeft } from '../value-forms.ts'
 
+const readNumber = (value: unknown) => (value !== '' && Number.isFinite(Number(value)) ? Number(value) : undefined)
+
 const drawing = { group: 'Picture', commands: ['t2i', 'edit'], shapesPictures: true } as const
 const engine = { group: 'Local engine', commands: ['t2i', 'edit'], shapesPictures: true } as const
 
@@ -75,6 +77,22 @@ export const pictureSettings = {
     columns: ['scheduler_config'],
     placeholder: 'JSON|FILE',
     describe: "Keys put over the model's scheduler configuration: JSON, key=value, or a JSON file",
+  }),
+  timesteps: list({
+    ...engine,
+    columns: ['timesteps'],
+    placeholder: 'T,T,…',
+    expects: 'numbers such as 999,749,499,249',
+    item: readNumber,
+    describe: "Timesteps in place of the scheduler's own, from high to low",
+  }),
+  sigmas: list({
+    ...engine,
+    columns: ['sigmas'],
+    placeholder: 'S,S,…',
+    expects: 'numbers such as 14.6,3.5,1.1,0.4',
+    item: readNumber,
+    describe: "Noise levels in place of the scheduler's own, from high to low",
   }),
   guidance_rescale: number({
     ...engine,
@@ -184,6 +202,12 @@ export const pictureSettings = {
     item: (value) => (typeof value === 'string' ? value : undefined),
     describe: 'Condition pictures, one for each --controlnet',
   }),
+  guess_mode: flag({
+    ...engine,
+    columns: ['guess_mode'],
+    default: false,
+    describe: 'Let ControlNets alone guide: they act on the prompt only, and less the deeper in the UNet',
+  }),
   ip_adapter_image: list({
     ...engine,
     columns: ['ip_adapter_image'],
@@ -238,6 +262,40 @@ export const pictureSettings = {
     expects: 'two whole numbers such as 0,0',
     parse: parseTopLeft,
     describe: 'SDXL crop conditioning',
+  }),
+  negative_original_size: custom({
+    ...engine,
+    columns: ['negative_original_size'],
+    placeholder: 'WxH',
+    expects: 'a size such as 1024x768',
+    parse: parseSize,
+    describe: "SDXL size conditioning of the negative prompt; default: the prompt's",
+  }),
+  negative_target_size: custom({
+    ...engine,
+    columns: ['negative_target_size'],
+    placeholder: 'WxH',
+    expects: 'a size such as 1024x768',
+    parse: parseSize,
+    describe: "SDXL target-size conditioning of the negative prompt; default: the prompt's",
+  }),
+  negative_crop_top_left: custom({
+    ...engine,
+    columns: ['negative_crop_top_left'],
+    placeholder: 'TOP,LEFT',
+    expects: 'two whole numbers such as 0,0',
+    parse: parseTopLeft,
+    describe: 'SDXL crop conditioning of the negative prompt',
+  }),
+  aesthetic_score: number({
+    ...engine,
+    columns: ['aesthetic_score'],
+    describe: 'How fine a picture the SDXL refiner aims at, 1 to 10; default 6',
+  }),
+  negative_aesthetic_score: number({
+    ...engine,
+    columns: ['negative_aesthetic_score'],
+    describe: 'What the SDXL refiner keeps away from, 1 to 10; default 2.5',
   }),
   resize_references: flag({
     ...engine,

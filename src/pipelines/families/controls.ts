@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { DiffgentorError } from '../../errors.ts'
 import type { FeedValue } from '../../onnx-runtime/index.ts'
 import type { SchedulerStep } from '../../schedulers/scheduler.ts'
@@ -8,16 +8,13 @@ import { zeros } from '../channels.ts'
 import { readCheckedGraph } from '../folder/read-signature.ts'
 import { ControlNet } from '../graphs/control-net.ts'
 import type { Denoiser, DenoiserFeeds } from '../graphs/denoiser.ts'
+import type { Branch } from '../guidance.ts'
 import type { ControlInput, DrawingJob, OpenModel } from '../job.ts'
 
 /** What ControlNets add to one run of the denoiser. */
 export interface Controls {
   /** Further inputs by role, and residuals by name. */
-  feed(
-    branch: DenoiserFeeds,
-    scaled: Tensor,
-    step: SchedulerStep,
-  ): Promise<{ roles: DenoiserFeeds; named: Record<string, FeedValue> }>
+  feed(branch: Branch, scaled: Tensor, step: SchedulerStep): Promise<{ roles: DenoiserFeeds; named: Record<string, FeedValue> }>
 }
 
 const NO_CONTROLS: Controls = { feed: async () => ({ roles: {}, named: {} }) }
@@ -35,7 +32,14 @@ export async function openControls(model: OpenModel, job: DrawingJob, denoiser: 
 }
 
 /** Both networks in one graph: pictures [n, 1, 3, H, W] and one scale each. */
-function feedFusedGraph({ controls, size }: DrawingJob, denoiser: Denoiser, totalSteps: number): Controls {
+function feedFusedGraph({ controls, size, request }: DrawingJob, denoiser: Denoiser, totalSteps: number): Controls {
+  if (controls.length > 0 && request.diffusion?.guessMode) {
+    throw new DiffgentorError(
+      'unsupported',
+      'The ControlNet of this model is built into its UNet, where guess_mode cannot reach it; leave guess_mode out.',
+      { field: 'guess_mode' },
+    )
+  }
   const count = denoiser.binding.fixedSize('controlScales', 0) ?? Math.max(1, controls.length)
   if (controls.length > count) {
     throw new DiffgentorError('unsupported', `This model has ${count} ControlNet(s) built in, got ${controls.length}.`, {
@@ -62,11 +66,14 @@ async function feedResiduals(model: OpenModel, job: DrawingJob, denoiser: Denois
   )
   const nothing = noResiduals(model, job, denoiser)
   return {
-    async feed(branch, scaled, step) {
+    async feed({ feeds: branch, isNegative = false }, scaled, step) {
       let sums = nothing
       for (const { control, net } of nets.filter(({ control }) => isActive(control, step, totalSteps))) {
+        const guesses = net.poolsResiduals || (job.request.diffusion?.guessMode ?? false)
+        if (guesses && isNegative) continue
         const feeds = { ...branch, latents: scaled, timestep: { data: [step.timestep], shape: [] } }
-        const residuals = await net.run(feeds, control.picture, control.choice.scale)
+        const { scale } = control.choice
+        const residuals = await net.run(feeds, control.picture, guesses && !net.poolsResiduals ? taper(scale) : () => scale)
         sums = sums === nothing ? residuals : sums.map((sum, i) => add(sum, residuals[i]!))
       }
       return { roles: {}, named: Object.fromEntries(denoiser.residualInputs.map((name, i) => [name, sums[i]!])) }
@@ -79,15 +86,28 @@ function isActive({ choice }: ControlInput, { index }: SchedulerStep, totalSteps
   return index / totalSteps >= choice.start && (index + 1) / totalSteps <= choice.end
 }
 
+/** Factors that grow from a tenth to the whole on the way down the UNet, as "guess mode" has them: the prompt has little say. */
+function taper(scale: number): (place: number, count: number) => number {
+  return (place, count) => Math.fround(10 ** (place / (count - 1) - 1)) * scale
+}
+
 async function openControlNet({ store }: OpenModel, { context }: DrawingJob, { choice }: ControlInput): Promise<ControlNet> {
-  const { signature } = await readCheckedGraph(await findControlGraph(choice.path))
+  const graph = await findControlGraph(choice.path)
+  const { signature } = await readCheckedGraph(graph)
+  const poolsResiduals = await readPooling(graph)
   return await store.get({
     signature,
     name: 'controlnet',
     stage: 'denoise',
-    wrap: (session) => new ControlNet(session),
+    wrap: (session) => new ControlNet(session, poolsResiduals),
     context,
   })
+}
+
+/** `global_pool_conditions` of the configuration beside the graph, which models that carry over a whole picture's mood have. */
+async function readPooling(graph: string): Promise<boolean> {
+  const text = await readFile(join(dirname(graph), 'config.json'), 'utf8').catch(() => '')
+  return /"global_pool_conditions"\s*:\s*true/.test(text)
 }
 
 async function findControlGraph(path: string): Promise<string> {

@@ -34,9 +34,10 @@ export async function predictGuided(
   return async (scaled, step) => {
     const timestep = { data: [step.timestep], shape: [] }
     const predictions = []
-    for (const { feeds, appended } of branches) {
+    for (const branch of branches) {
+      const { feeds, appended } = branch
       const latents = appended ? joinChannels([scaled, appended]) : scaled
-      const added = await controls.feed(feeds, scaled, step)
+      const added = await controls.feed(branch, scaled, step)
       predictions.push(await denoiser.predict({ ...feeds, ...added.roles, latents, timestep }, added.named))
     }
     return combine(predictions)

@@ -1,5 +1,3 @@
-import type { Size } from '../../contract/index.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
 import { joinAxis, zeros } from '../channels.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { DenoiserFeeds } from '../graphs/denoiser.ts'
@@ -7,24 +5,25 @@ import { withoutGuidance } from '../guidance.ts'
 import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import type { PrepareRequest } from './family.ts'
+import { negativeConditions, sizeConditions } from './size-conditions.ts'
 import { beginWith, guideFreely } from './stable-diffusion.ts'
-
-/** How high the refiner shall aim, and what it shall keep away from, on a scale of 1 to 10. */
-const AESTHETIC_SCORES = { positive: 6, negative: 2.5 }
 
 /** Stable Diffusion XL (arXiv 2307.01952): two text encoders, and conditioning on sizes. Base, refiner, Turbo and inpainting models. */
 export const prepareStableDiffusionXl: PrepareRequest = async (model, job) => {
   const { prompt, negativePrompt, diffusion } = job.request
   const encode = (texts: EncoderTexts, field: string) => encodeBoth(model, job, texts, field)
-  const text = await encode({ first: prompt, second: diffusion?.prompt2 ?? prompt }, 'prompt')
+  const text = await encode({ first: prompt, second: diffusion?.prompt2 || prompt }, 'prompt')
   const seen = await lookAtPictures(model, job)
-  const positive = { feeds: { ...text, ...seen.positive, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.positive) } }
+  const positive = { feeds: { ...text, ...seen.positive, timeIds: sizeConditions(model, job) } }
   if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
   const without =
     negativePrompt === undefined && forcesZeros(model)
       ? { text: zeros(text.text!.shape), pooled: zeros(text.pooled!.shape) }
-      : await encode({ first: negativePrompt ?? '', second: negativePrompt ?? '' }, 'negative_prompt')
-  const negative = { feeds: { ...without, ...seen.negative, timeIds: sizeConditions(model, job, AESTHETIC_SCORES.negative) } }
+      : await encode(
+          { first: negativePrompt ?? '', second: diffusion?.negativePrompt2 || negativePrompt || '' },
+          'negative_prompt',
+        )
+  const negative = { feeds: { ...without, ...seen.negative, timeIds: negativeConditions(model, job) } }
   return beginWith(model, job, guideFreely(job, negative, positive))
 }
 
@@ -51,14 +50,4 @@ async function encodeBoth(model: OpenModel, job: DrawingJob, texts: EncoderTexts
 /** A negative prompt that is not given is zeros rather than the encoding of nothing; an empty one is encoded. */
 function forcesZeros({ facts }: OpenModel): boolean {
   return facts.folder.index['force_zeros_for_empty_prompt'] !== false
-}
-
-/** Original size, crop, and target size, or for the refiner an aesthetic score in place of the target size. Heights come first. */
-function sizeConditions(model: OpenModel, { request, size }: DrawingJob, score: number): Tensor {
-  const { originalSize = size, targetSize = size, cropTopLeft = { top: 0, left: 0 } } = request.diffusion ?? {}
-  const heightFirst = ({ height, width }: Size) => [height, width]
-  const isRefiner = model.facts.family === 'stable-diffusion-xl-refiner'
-  const goal = isRefiner ? [score] : heightFirst(targetSize)
-  const data = Float32Array.from([...heightFirst(originalSize), cropTopLeft.top, cropTopLeft.left, ...goal])
-  return { data, shape: [1, data.length] }
 }

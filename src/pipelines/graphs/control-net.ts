@@ -23,7 +23,11 @@ export class ControlNet {
   readonly #binding: GraphBinding<ControlRole>
   readonly #outputs: readonly string[]
 
-  constructor(session: OnnxSession) {
+  /** The residuals are means over the picture, made for the prompt's branch only. */
+  readonly poolsResiduals: boolean
+
+  constructor(session: OnnxSession, poolsResiduals = false) {
+    this.poolsResiduals = poolsResiduals
     this.#binding = new GraphBinding(session, {
       roles: CONTROL_ROLES,
       required: ['latents', 'timestep', 'text', 'condition'],
@@ -31,13 +35,13 @@ export class ControlNet {
     this.#outputs = middleLast([...session.outputs.keys()])
   }
 
-  /** Residuals for the UNet's blocks downwards, then for its middle, times `scale`. `condition` is [1, 3, H, W] of 0 … 1. */
-  async run(feeds: ControlFeeds, condition: Tensor, scale: number): Promise<Tensor[]> {
+  /** Residuals for the UNet's blocks downwards, then for its middle, each times its factor. `condition` is [1, 3, H, W] of 0 … 1. */
+  async run(feeds: ControlFeeds, condition: Tensor, factorOf: (place: number, count: number) => number): Promise<Tensor[]> {
     const known = Object.entries(feeds).filter(([role]) => this.#binding.has(role as ControlRole))
-    const scalesItself = this.#binding.has('scale')
-    const given = { ...Object.fromEntries(known), condition, ...(scalesItself ? { scale: { data: [scale], shape: [] } } : {}) }
-    const results = await this.#binding.run(given, this.#outputs)
-    return this.#outputs.map((name) => (scalesItself ? results[name]! : multiply(results[name]!, scale)))
+    // Graphs that scale for themselves have one factor for all.
+    const own = this.#binding.has('scale') ? { scale: { data: [1], shape: [] } } : {}
+    const results = await this.#binding.run({ ...Object.fromEntries(known), condition, ...own }, this.#outputs)
+    return this.#outputs.map((name, place) => multiply(results[name]!, factorOf(place, this.#outputs.length)))
   }
 }
 
