@@ -1,8 +1,7 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Fingerprint } from '../datasets/dataset.ts'
-import { DiffgentorError } from '../errors.ts'
-import { toDiskError } from '../sinks/disk-errors.ts'
+import { makeOutputFolder } from '../sinks/make-folder.ts'
 import { holdsPictures } from './adopt-files.ts'
 import type { BatchOptions } from './batch-options.ts'
 import { clearFolder } from './clear-folder.ts'
@@ -26,18 +25,6 @@ export interface OpenedRun {
   mayHaveParts: boolean
 }
 
-/** Makes the output folder when needed; returns its real path. */
-function makeOutputFolder(path: string): string {
-  try {
-    mkdirSync(path, { recursive: true })
-    return realpathSync(path)
-  } catch (error) {
-    // Here the folder is at fault, not a row's name, so nothing can start.
-    const { message } = toDiskError(error, `The output folder ${path}`)
-    throw new DiffgentorError('not_writable', message, { cause: error })
-  }
-}
-
 /** Opens or resumes the run of an output folder that is locked. */
 export async function openRun(options: BatchOptions, lock: FolderLock, files: RunFiles): Promise<OpenedRun> {
   const { settings, dataset } = options
@@ -55,6 +42,7 @@ export async function openRun(options: BatchOptions, lock: FolderLock, files: Ru
   if (earlier && !settings.force) await checkResume(earlier, record, dataset, files.folder)
   const ledger = await LedgerStore.open(files, record.dataset.rows, { isAlone: !settings.resume })
   try {
+    await dataset.keep?.()
     await writeRunRecord(files.record, lock.runId, record)
   } catch (error) {
     await ledger.close()

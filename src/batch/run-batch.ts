@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { sweepPartFiles } from '../sinks/part-files.ts'
+import { type PartOwner, sweepPartFiles } from '../sinks/part-files.ts'
 import type { BatchEvent } from './batch-events.ts'
 import type { BatchOptions } from './batch-options.ts'
 import type { BatchRun } from './batch-run.ts'
@@ -10,6 +10,7 @@ import { InFlight } from './in-flight.ts'
 import { NameClaims } from './name-claims.ts'
 import { lockOutput, type OpenedRun, openRun } from './open-run.ts'
 import { namesOutputs, RowPlanner } from './plan-row.ts'
+import { isProcessAlive } from './process-identity.ts'
 import { RowPump } from './pump-rows.ts'
 import { RowWorker } from './row-worker.ts'
 import { openRunLog } from './run-log.ts'
@@ -58,7 +59,10 @@ async function workRows(options: BatchOptions, opened: OpenedRun, run: BatchRun)
     adoptFrom: record.adopts_files ? files.folder : undefined,
   })
   setMaxListeners(0, run.control.draining, run.control.stopping)
-  const sweeping = opened.mayHaveParts ? sweepPartFiles(files.folder, lock.livingRuns, run.control.draining) : undefined
+  // What is read from stdin before the folder is locked bears a process number.
+  const isLiving = ({ id, number }: PartOwner) =>
+    lock.livingRuns.has(id) || (id.startsWith('stdin') && isProcessAlive(number, undefined))
+  const sweeping = opened.mayHaveParts ? sweepPartFiles(files.folder, isLiving, run.control.draining) : undefined
   const looking = settings.retryFailed ? Promise.resolve(0) : reopenMissing(run, ledger, files.folder)
   await Promise.all([pump.pass(true), looking, sweeping])
   const missing = await looking

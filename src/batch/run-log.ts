@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BatchSettings } from '../config/settings.ts'
+import { makeFolder } from '../sinks/make-folder.ts'
 import type { BatchEvent } from './batch-events.ts'
 import type { RunFiles } from './run-files.ts'
 
@@ -36,7 +37,7 @@ export function openRunLog({ logs }: RunFiles, runId: string, startedAt: string,
 
 function openLogFile(folder: string, name: string): number | undefined {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     return openSync(join(folder, name), 'a')
   } catch {
     return undefined

@@ -4,12 +4,16 @@ import type { BatchSettings } from '../config/settings.ts'
 import type { Dataset } from '../datasets/dataset.ts'
 import { openDataset } from '../datasets/open-dataset.ts'
 import { DiffgentorError } from '../errors.ts'
+import { makeOutputFolder } from '../sinks/make-folder.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Opens the rows that a command's flags name. */
 export async function openRows(kind: 't2i' | 'edit', settings: BatchSettings, terminal: Terminal): Promise<Dataset> {
+  const source = kind === 't2i' ? promptSource(settings) : editSource(settings)
+  // What stdin brings is kept there, and a folder that cannot be made is told in the same words as without stdin.
+  if (source === '-' && settings.inputFormat && !settings.dryRun) makeOutputFolder(settings.outputDir)
   return await openDataset({
-    source: kind === 't2i' ? promptSource(settings) : editSource(settings),
+    source,
     kind,
     format: settings.inputFormat,
     stdin: terminal.stdin as Readable,
@@ -21,6 +25,9 @@ export async function openRows(kind: 't2i' | 'edit', settings: BatchSettings, te
 function promptSource({ prompt, promptsFile }: BatchSettings): string | readonly string[] {
   if (prompt && promptsFile) {
     throw new DiffgentorError('invalid_configuration', 'Give prompts with --prompt or with --prompts_file, not both.')
+  }
+  if (prompt?.some((text) => text.trim() === '')) {
+    throw new DiffgentorError('invalid_configuration', '--prompt expects what to draw, got an empty text.', { field: 'prompt' })
   }
   const source = prompt ?? promptsFile
   if (source === undefined) {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { BackendRegistry } from '../backends/registry.ts'
 import { runBatch } from '../batch/run-batch.ts'
@@ -10,6 +10,7 @@ import { DiffgentorError } from '../errors.ts'
 import { readRecipe } from '../images/read-recipe.ts'
 import type { Recipe } from '../images/recipe.ts'
 import { sniffFormat } from '../images/sniff-format.ts'
+import { makeOutputFolder } from '../sinks/make-folder.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface ReplayOptions {
@@ -47,7 +48,7 @@ export async function replayPicture(
   }
   const path = resolve(options.outputDir, basename(file))
   await refuseOverwriting(path)
-  await mkdir(options.outputDir, { recursive: true })
+  makeOutputFolder(options.outputDir)
   const workFolder = await mkdtemp(join(options.outputDir, '.replay-'))
   try {
     const drawn = await drawAgain(workFolder, original, recipe, options, terminal)

@@ -45,6 +45,8 @@ export interface Dataset extends AsyncDisposable {
   readonly hasIndexColumn: boolean
   /** The source's own schema, when it is Parquet: results in Parquet keep it. */
   readonly parquetSchema?: readonly SchemaElement[] | undefined
+  /** Told once when a run begins with these rows: what came through a stream is then kept. */
+  keep?(): Promise<void>
   /** Rows in order. Rows before `from` and rows that are not wanted cost as little as the format allows: they are not parsed. */
   rows(options?: RowOptions): AsyncIterable<Row>
   /** Rows in all; one pass at most, remembered. */

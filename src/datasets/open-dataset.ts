@@ -21,7 +21,7 @@ export interface OpenDatasetOptions {
   format?: InputFormat | undefined
   /** What `-` reads. */
   stdin?: Readable | undefined
-  /** Where standard input is kept; default: a temporary folder, removed with the data set. */
+  /** Where standard input is written, and kept once the data set is told to. Default: a temporary folder, removed with the data set. */
   spoolFolder?: string | undefined
   /** Against what relative paths resolve. Default: the working folder. */
   workingFolder?: string | undefined
@@ -110,19 +110,20 @@ async function openStandardInput(options: OpenDatasetOptions): Promise<Dataset> 
   if (format === undefined) throw refuse('The format of standard input is unknown; say it with --input_format.')
   if (stdin === undefined) throw refuse('Standard input is not available here.')
   const folder = options.spoolFolder ?? (await mkdtemp(join(tmpdir(), 'diffgentor-')))
-  const path = await spoolStream(stdin, folder, format)
-  const dataset = await openFile(path, { name: 'stdin', kind, format, folder: resolve(workingFolder) })
-  return options.spoolFolder === undefined ? removeAfter(dataset, folder) : dataset
-}
-
-function removeAfter(dataset: Dataset, folder: string): Dataset {
-  const dispose = dataset[Symbol.asyncDispose].bind(dataset)
-  return Object.assign(dataset, {
-    [Symbol.asyncDispose]: async () => {
+  const spool = await spoolStream(stdin, folder, format)
+  const discard = options.spoolFolder === undefined ? () => rm(folder, { recursive: true, force: true }) : spool.discard
+  try {
+    const dataset = await openFile(spool.path, { name: 'stdin', kind, format, folder: resolve(workingFolder) })
+    const dispose = dataset[Symbol.asyncDispose].bind(dataset)
+    const disposeBoth = async () => {
       await dispose()
-      await rm(folder, { recursive: true, force: true })
-    },
-  })
+      await discard()
+    }
+    return Object.assign(dataset, { keep: spool.keep, [Symbol.asyncDispose]: disposeBoth })
+  } catch (error) {
+    await discard()
+    throw error
+  }
 }
 
 function refuse(sentence: string): DiffgentorError {

@@ -25,10 +25,13 @@ export function decodeText(bytes: Buffer): string | undefined {
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
 
-/** Looks at the first bytes: how many a byte order mark takes. UTF-16 and UTF-32 are refused. */
+/** Looks at the first bytes: how many a byte order mark takes. UTF-16, UTF-32 and compressed files are refused. */
 export function measureByteOrderMark(head: Uint8Array, name: string): number {
   const [first, second, third] = head
   if (first === 0xef && second === 0xbb && third === 0xbf) return 3
+  if (first === 0x1f && second === 0x8b) {
+    throw new DiffgentorError('invalid_configuration', `${name} is compressed with gzip; unpack it and try again.`)
+  }
   const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
   if (isUtf16 || head.subarray(0, 4).includes(0)) {
     throw new DiffgentorError('invalid_configuration', `${name} is not UTF-8 text; save it as UTF-8 and try again.`)

@@ -13,6 +13,10 @@ const SENTENCES: Readonly<Record<string, { code: ErrorCode; say: (what: string) 
     code: 'disk_full',
     say: (what) => `${what} would pass the largest file size allowed here; raise the limit and start the same command again.`,
   },
+  ENOENT: {
+    code: 'not_writable',
+    say: (what) => `${what} cannot be written: its folder does not exist and cannot be made; choose another folder.`,
+  },
   EACCES: {
     code: 'not_writable',
     say: (what) => `${what} cannot be written: permission denied; choose another folder or change its permissions.`,

@@ -20,13 +20,25 @@ export class PartNames {
   }
 }
 
-/** The run that left a part file; undefined for every other name. */
-export function readPartOwner(name: string): string | undefined {
-  return /^\.([0-9a-z]+)-\d+\.dgpart$/.exec(name)?.[1]
+/** Whose part file it is. */
+export interface PartOwner {
+  /** A run's id, or a word for what another part of the program writes. */
+  id: string
+  number: number
 }
 
-/** Removes part files below a folder that belong to none of the living runs. Links are not followed. Returns how many were removed. */
-export async function sweepPartFiles(folder: string, livingRuns: ReadonlySet<string>, signal?: AbortSignal): Promise<number> {
+/** Who left a part file; undefined for every other name. */
+export function readPartOwner(name: string): PartOwner | undefined {
+  const match = /^\.([0-9a-z]+)-(\d+)\.dgpart$/.exec(name)
+  return match ? { id: match[1]!, number: Number(match[2]) } : undefined
+}
+
+/** Removes part files below a folder whose owner does not live. Links are not followed. Returns how many were removed. */
+export async function sweepPartFiles(
+  folder: string,
+  isLiving: (owner: PartOwner) => boolean,
+  signal?: AbortSignal,
+): Promise<number> {
   let removed = 0
   const folders = [folder]
   for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
@@ -36,7 +48,7 @@ export async function sweepPartFiles(folder: string, livingRuns: ReadonlySet<str
       if (signal?.aborted) return removed
       if (entry.isDirectory()) folders.push(join(current, entry.name))
       const owner = entry.name.endsWith(PART_ENDING) ? readPartOwner(entry.name) : undefined
-      if (owner === undefined || livingRuns.has(owner)) continue
+      if (owner === undefined || isLiving(owner)) continue
       await unlink(join(current, entry.name)).then(
         () => removed++,
         () => undefined,

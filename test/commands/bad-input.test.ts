@@ -1,7 +1,18 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { runCli } from '../support/run-cli.ts'
 
@@ -28,6 +39,23 @@ describe('prompts', () => {
   it('in an empty file', async () => {
     writeFileSync(join(cwd, 'empty.jsonl'), '')
     await expectRefusal(['--prompts_file', 'empty.jsonl'], 'empty.jsonl is empty.')
+  })
+
+  it('in a compressed file', async () => {
+    writeFileSync(join(cwd, 'rows.csv'), gzipSync('prompt\na\n'))
+    await expectRefusal(['--prompts_file', 'rows.csv', '--backend', 'fake'], 'rows.csv is compressed with gzip; unpack it')
+  })
+
+  it('without words', () => expectRefusal(['--prompt', ' ', '--backend', 'fake'], '--prompt expects what to draw'))
+
+  it('from stdin that would change a run leave what it kept alone', async () => {
+    const args = ['t2i', '--backend', 'fake', '--prompts_file', '-', '--input_format', 'txt', '--output_dir', 'out', '--quiet']
+    expect((await runCli(args, { cwd, input: 'a fox\n' })).code).toBe(0)
+    const { code, stderr } = await runCli(args, { cwd, input: 'an owl\n' })
+    expect(stderr).toMatch(/rows of the data set that were there before have changed/)
+    expect(code).toBe(2)
+    expect(readdirSync(join(cwd, 'out', 'logs')).filter((name) => name.includes('stdin'))).toEqual(['stdin.txt'])
+    expect(readFileSync(join(cwd, 'out', 'logs', 'stdin.txt'), 'utf8')).toBe('a fox\n')
   })
 
   it('under no known column', async () => {
@@ -75,6 +103,16 @@ describe('an output folder', () => {
     expect(stderr).toMatch(/^diffgentor: The output folder/)
     expect(code).toBe(2)
     expect(readFileSync(join(cwd, 'out'), 'utf8')).toBe('a file')
+  })
+
+  it.skipIf(!existsSync('/proc/self'))('that cannot be made', async () => {
+    const { code, stderr } = await runCli(['t2i', '--backend', 'fake', '--prompt', 'x', '--output_dir', '/proc/none/out'], {
+      cwd,
+    })
+    expect(stderr).toBe(
+      'diffgentor: The output folder /proc/none/out cannot be written: its folder does not exist and cannot be made; choose another folder.\n',
+    )
+    expect(code).toBe(2)
   })
 
   it.skipIf(process.getuid?.() === 0)('that is read-only', async () => {

@@ -1,8 +1,9 @@
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { InputFormat } from '../../src/datasets/input-format.ts'
 import { openDataset } from '../../src/datasets/open-dataset.ts'
 import { collect, makeFolder, openContent } from './temporary-folder.ts'
 
@@ -83,16 +84,39 @@ describe('a data set', () => {
     await expect(collect(dataset.rows({ signal: AbortSignal.abort() }))).rejects.toThrow()
   })
 
-  it('keeps standard input, so that it can be read again', async () => {
-    const spoolFolder = join(folder, 'output')
-    const stdin = Readable.from(['{"prompt":"a f', 'ox"}\n"an owl"\n'])
-    await using dataset = await openDataset({ source: '-', kind: 't2i', format: 'jsonl', stdin, spoolFolder })
-    expect(await dataset.countRows()).toBe(2)
-    expect((await collect(dataset.rows())).map(({ values }) => values.prompt)).toEqual(['a fox', 'an owl'])
-    const again = Readable.from(['{"prompt":"a fox"}\n"an owl"\n"a toad"'])
-    await using longer = await openDataset({ source: '-', kind: 't2i', format: 'jsonl', stdin: again, spoolFolder })
-    expect(await longer.startsWith(await dataset.fingerprint())).toBe(true)
-    expect(await longer.countRows()).toBe(3)
+  describe('from standard input', () => {
+    const openStdin = (text: string, format: InputFormat = 'jsonl') =>
+      openDataset({
+        source: '-',
+        kind: 't2i',
+        format,
+        stdin: Readable.from([text.slice(0, 9), text.slice(9)]),
+        spoolFolder: folder,
+      })
+    const listSpools = () => readdirSync(folder).filter((name) => name.includes('stdin'))
+
+    it('can be read again, and compared with those of an earlier run', async () => {
+      await using dataset = await openStdin('{"prompt":"a fox"}\n"an owl"\n')
+      expect(await dataset.countRows()).toBe(2)
+      expect((await collect(dataset.rows())).map(({ values }) => values.prompt)).toEqual(['a fox', 'an owl'])
+      await using longer = await openStdin('{"prompt":"a fox"}\n"an owl"\n"a toad"')
+      expect(await longer.startsWith(await dataset.fingerprint())).toBe(true)
+      expect(await longer.countRows()).toBe(3)
+    })
+
+    it('are kept only when the run begins, and leave those of an earlier run alone until then', async () => {
+      {
+        await using dataset = await openStdin('"a fox"\n')
+        await dataset.keep?.()
+        expect(await collect(dataset.rows())).toHaveLength(1)
+      }
+      {
+        await using _ = await openStdin('"another fox"\n')
+      }
+      await expect(openStdin('')).rejects.toThrow('Standard input held no rows.')
+      expect(listSpools()).toEqual(['stdin.jsonl'])
+      expect(readFileSync(join(folder, 'stdin.jsonl'), 'utf8')).toBe('"a fox"\n')
+    })
   })
 
   it('of prompts from the command line keeps them exactly', async () => {

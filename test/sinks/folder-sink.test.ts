@@ -133,12 +133,12 @@ it('sweeps part files of dead runs at any depth, but none of living runs and not
     writeFileSync(path, '')
   }
   for (const name of ['a.png', '.hidden', '.x.dgpart', 'dead-0.dgpart']) writeFileSync(join(folder, name), '')
-  expect(await sweepPartFiles(folder, new Set(['beef']))).toBe(2)
+  expect(await sweepPartFiles(folder, ({ id }) => id === 'beef')).toBe(2)
   expect(readdirSync(folder).sort()).toEqual(['.beef-0.dgpart', '.hidden', '.x.dgpart', 'a.png', 'dead-0.dgpart', 'deep'])
 })
 
 it('knows its own part names and no others', () => {
-  expect(readPartOwner('.0a1b-12.dgpart')).toBe('0a1b')
+  expect(readPartOwner('.0a1b-12.dgpart')).toEqual({ id: '0a1b', number: 12 })
   for (const name of ['0a1b-12.dgpart', '.0a1b.dgpart', '.0A1B-1.dgpart', '.a-1.part', '.a-1.dgpart.png'])
     expect(readPartOwner(name)).toBeUndefined()
 })
