@@ -28,7 +28,7 @@ export async function finishRun(
   const promptOf = (row: { values: Readonly<Record<string, unknown>> }) =>
     String(readColumn(row.values, columns) ?? settings.instruction ?? '')
   const contactSheetFile =
-    settings.contactSheet && !isStopped ? await writeOrEnd(run, () => writeSheet(facts, promptOf)) : undefined
+    settings.contactSheet && !isStopped ? await writeOrEnd(run, () => writeSheet(facts, files.sheetName, promptOf)) : undefined
   const summary = summarizeRun(run, {
     startedAt: Date.parse(record.started_at),
     outputDir: files.folder,

@@ -22,8 +22,10 @@ const DRIVE = /^[a-z]:/i
 const CONTROL_CHARACTER = /\p{Cc}/u
 const LONE_SURROGATE = /\p{Surrogate}/u
 const NOT_ON_WINDOWS = /[<>:"|?*]|[ .](?:\/|$)/
+/** Bytes in UTF-8 of one part of a path. */
+const LONGEST_PART = 255
 /** Files that a run writes beside the pictures, under endings that a picture may have. */
-const OWN_NAMES = /^contact-sheet(?:\.[^/]*)?\.png$/i
+const OWN_NAMES = /^contact-sheet(?:-\d+-of-\d+)?(?:\.[^/]*)?\.png$/i
 
 /** What names the pictures of one row. */
 export interface NameRequest {
@@ -41,8 +43,19 @@ export function nameOutputs({ index, numImages, name, format }: NameRequest): st
   const { stem, ending } = isNamed
     ? splitName(cleanName(name), format)
     : { stem: padIndex(index), ending: ENDING_OF_FORMAT[format] }
-  if (numImages === 1) return [stem + ending]
-  return Array.from({ length: numImages }, (_, image) => `${stem}_${String(image).padStart(2, '0')}${ending}`)
+  const names =
+    numImages === 1
+      ? [stem + ending]
+      : Array.from({ length: numImages }, (_, image) => `${stem}_${String(image).padStart(2, '0')}${ending}`)
+  // The last one has the longest number. No common file system takes more, which must not be found out after drawing.
+  const isTooLong =
+    isNamed &&
+    names
+      .at(-1)!
+      .split('/')
+      .some((part) => Buffer.byteLength(part) > LONGEST_PART)
+  if (isTooLong) throw refuse(name, `has a part of more than ${LONGEST_PART} bytes`)
+  return names
 }
 
 /** The format in which a name is written. */

@@ -22,6 +22,8 @@ export interface RunFiles {
   record: string
   /** Default place of the results. */
   results: string
+  /** Name of the contact sheet in the output folder, without ending: shards that end at once must not write one file. */
+  sheetName: string
   logs: string
 }
 
@@ -29,7 +31,8 @@ const SHARD_NAME = /^node-(\d+)-of-(\d+)$/
 
 /** Where a shard's files are in an output folder. */
 export function runFilesOf(folder: string, { nodeRank, numNodes }: Shard): RunFiles {
-  const home = numNodes === 1 ? folder : join(folder, 'shards', `node-${nodeRank}-of-${numNodes}`)
+  const shard = `${nodeRank}-of-${numNodes}`
+  const home = numNodes === 1 ? folder : join(folder, 'shards', `node-${shard}`)
   return {
     folder,
     home,
@@ -37,6 +40,7 @@ export function runFilesOf(folder: string, { nodeRank, numNodes }: Shard): RunFi
     ledger: join(home, 'ledger.jsonl'),
     record: join(home, 'run.json'),
     results: join(home, 'results.csv'),
+    sheetName: numNodes === 1 ? 'contact-sheet' : `contact-sheet-${shard}`,
     logs: join(folder, 'logs'),
   }
 }

@@ -36,8 +36,12 @@ export async function writeResultsTable(path: string, { dataset, ledger, folder,
   })
 }
 
-/** Writes the contact sheet over all finished rows; returns the page's path. */
-export async function writeSheet({ dataset, ledger, folder }: TableFacts, promptOf: (row: Row) => string): Promise<string> {
+/** Writes the contact sheet over all finished rows under a name without ending; returns the page's path. */
+export async function writeSheet(
+  { dataset, ledger, folder }: TableFacts,
+  name: string,
+  promptOf: (row: Row) => string,
+): Promise<string> {
   async function* listPictures(): AsyncGenerator<SheetEntry> {
     const wants = (position: number) => position < ledger.states.size && ledger.states.get(position) !== 'pending'
     for await (const row of dataset.rows({ wants })) {
@@ -49,7 +53,7 @@ export async function writeSheet({ dataset, ledger, folder }: TableFacts, prompt
     }
   }
   try {
-    return (await writeContactSheet(folder, listPictures())).html
+    return (await writeContactSheet(folder, listPictures(), { name })).html
   } catch (error) {
     throw toDiskError(error, 'The contact sheet')
   }

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { RawPicture } from '../contract/index.ts'
@@ -24,6 +24,8 @@ export interface SheetEntry {
 export interface SheetOptions {
   /** Heading of the page. Default `diffgentor`. */
   title?: string | undefined
+  /** Name of both files, without ending. Default `contact-sheet`. */
+  name?: string | undefined
   /** Pictures shown at most; further ones are only counted. Default 500. */
   maxPictures?: number | undefined
 }
@@ -40,7 +42,7 @@ const MAX_PICTURES = 500
 const MAX_PICTURES_IN_PNG = 100
 
 /**
- * Writes `contact-sheet.html`, one file with everything in it, and `contact-sheet.png` into a folder. Entries are read one by one
+ * Writes `contact-sheet.html`, one file with everything in it, and `contact-sheet.png` for a glance into a folder. Entries are read one by one
  * and the page is written as they come, so the number of pictures costs no memory. Both files appear when they are complete.
  */
 export async function writeContactSheet(
@@ -48,15 +50,13 @@ export async function writeContactSheet(
   entries: AsyncIterable<SheetEntry> | Iterable<SheetEntry>,
   options: SheetOptions = {},
 ): Promise<WrittenSheet> {
-  const { title = 'diffgentor', maxPictures = MAX_PICTURES } = options
-  const html = join(folder, 'contact-sheet.html')
-  const png = join(folder, 'contact-sheet.png')
+  const { title = 'diffgentor', name = 'contact-sheet', maxPictures = MAX_PICTURES } = options
+  const [html, png] = [join(folder, `${name}.html`), join(folder, `${name}.png`)]
   const tally: Tally = { shown: 0, total: 0, thumbnails: [] }
   const page = Readable.from(renderPage(folder, entries, { title, maxPictures }, tally))
-  await pipeline(page, createWriteStream(partOf(html)))
-  await rename(partOf(html), html)
-  await writeFile(partOf(png), await encodePicture(joinSheet(tally.thumbnails), { format: 'png' }))
-  await rename(partOf(png), png)
+  await writeWhole(html, (part) => pipeline(page, createWriteStream(part)))
+  const picture = await encodePicture(joinSheet(tally.thumbnails), { format: 'png' })
+  await writeWhole(png, (part) => writeFile(part, picture))
   return { html, png, shown: tally.shown, total: tally.total }
 }
 
@@ -70,7 +70,7 @@ interface Tally {
 async function* renderPage(
   folder: string,
   entries: AsyncIterable<SheetEntry> | Iterable<SheetEntry>,
-  { title, maxPictures }: Required<{ [K in keyof SheetOptions]: NonNullable<SheetOptions[K]> }>,
+  { title, maxPictures }: { title: string; maxPictures: number },
   tally: Tally,
 ): AsyncGenerator<string> {
   yield renderHead(title)
@@ -93,6 +93,14 @@ async function toSheetPicture(thumbnail: RawPicture | undefined): Promise<SheetP
   return { url, width: thumbnail.width, height: thumbnail.height }
 }
 
-function partOf(path: string): string {
-  return join(path, '..', `.${path.slice(path.lastIndexOf('contact-sheet'))}.part`)
+/** Writes under a hidden name and renames; what cannot be finished leaves nothing behind. */
+async function writeWhole(path: string, write: (part: string) => Promise<void>): Promise<void> {
+  const part = join(dirname(path), `.${basename(path)}.part`)
+  try {
+    await write(part)
+    await rename(part, path)
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  }
 }

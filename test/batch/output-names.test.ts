@@ -23,6 +23,7 @@ it.each([
   ['a/.jpg', 'a/.jpg.png'],
   ['console', 'console.png'],
   ['日本 🦊', '日本 🦊.png'],
+  ['x'.repeat(251), `${'x'.repeat(251)}.png`],
 ])('makes of the name %j the file %j', (name, file) => {
   expect(nameOf(name)).toBe(file)
 })
@@ -49,6 +50,9 @@ it.each([
   'COM¹',
   '\ud800',
   'contact-sheet.png',
+  'contact-sheet-1-of-4.png',
+  'x'.repeat(252),
+  `a/${'é'.repeat(128)}/cat`,
 ])('refuses the name %j', (name) => {
   expect(() => nameOf(name)).toThrow(DiffgentorError)
 })

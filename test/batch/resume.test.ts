@@ -1,4 +1,14 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { lastStatuses, listPictures, makeFolder, readLedger, sentencesOf, tryBatch, WatchedBackend } from './batch-harness.ts'
@@ -242,6 +252,20 @@ it('lets shards share a folder, each with its own ledger, and lets one run finis
   const { summary } = await tryBatch({ rows: ROWS, folder, backend, settings: { seed: undefined } })
   expect(summary).toMatchObject({ total: 10, skipped: 7, done: 3 })
   expect(listPictures(folder)).toEqual(listPictures(whole))
+})
+
+it('gives each shard a contact sheet of its own', async () => {
+  const folder = makeFolder()
+  const shards = [0, 1].map((nodeRank) =>
+    tryBatch({ rows: ROWS, folder, settings: { contactSheet: true, nodeRank, numNodes: 2 } }),
+  )
+  for (const { summary } of await Promise.all(shards)) expect(existsSync(summary.contactSheetFile!)).toBe(true)
+  await tryBatch({ rows: ROWS, folder, settings: { contactSheet: true } })
+  expect(readdirSync(folder).filter((name) => name.endsWith('.html'))).toEqual([
+    'contact-sheet-0-of-2.html',
+    'contact-sheet-1-of-2.html',
+    'contact-sheet.html',
+  ])
 })
 
 it('does not touch finished files on a resume', async () => {
