@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { BatchSettings } from '../config/settings.ts'
+import { BATCH_SETTINGS, type BatchSettings } from '../config/settings.ts'
 import type { ImageRequest } from '../contract/index.ts'
 import { COLUMN_NAMES, requireColumns } from '../datasets/columns.ts'
 import type { Dataset } from '../datasets/dataset.ts'
@@ -9,6 +9,8 @@ import type { BatchOptions } from './batch-options.ts'
 import { toDiffusionOptions } from './diffusion-options.ts'
 import { type RowFilter, selectRows } from './filter-rows.ts'
 import { promptColumns } from './plan-row.ts'
+
+const DEFAULT_KEYS: ReadonlySet<string> = new Set([BATCH_SETTINGS.instruction_key.default, BATCH_SETTINGS.mask_key.default])
 
 /** What is settled before anything is written. */
 export interface CheckedRun {
@@ -23,9 +25,7 @@ export async function checkRun({ dataset, backend, settings, kind }: BatchOption
   const path = settings.outputCsv
   if (path !== undefined) resultFormatOf(path)
   await checkDataset(dataset)
-  if (kind === 't2i' || settings.instruction === undefined) requireColumns(dataset, promptColumns({ kind, settings }))
-  if (kind === 'edit') requireColumns(dataset, settings.imageKey ?? COLUMN_NAMES.image)
-  if (settings.outputNameColumn !== undefined) requireColumns(dataset, [settings.outputNameColumn])
+  checkColumns(dataset, kind, settings)
   await backend.check?.(requestOfSettings(settings))
   return { isSelected, resultsPath: path !== undefined ? resolve(path) : kind === 'edit' ? 'default' : undefined }
 }
@@ -41,6 +41,22 @@ function requestOfSettings(settings: BatchSettings): ImageRequest {
     guidanceScale,
     diffusion: toDiffusionOptions({ ...settings, controlnet: undefined }, { controlImages: [], ipAdapterImages: [] }),
   }
+}
+
+/** Columns that are asked for by name must be there, since a wrong name would leave every row without them. */
+function checkColumns(dataset: Dataset, kind: BatchOptions['kind'], settings: BatchSettings): void {
+  if (settings.outputNameColumn !== undefined) requireColumns(dataset, [settings.outputNameColumn])
+  if (kind === 't2i') {
+    requireColumns(dataset, promptColumns({ kind, settings }))
+    return
+  }
+  const { imageKey, instructionKey, maskKey, instruction } = settings
+  if (dataset.hasAllColumns) {
+    const given = [...(imageKey ?? []), instructionKey, maskKey].filter((key) => !DEFAULT_KEYS.has(key))
+    for (const key of given) requireColumns(dataset, [key])
+  }
+  requireColumns(dataset, imageKey ?? COLUMN_NAMES.image)
+  if (instruction === undefined) requireColumns(dataset, promptColumns({ kind, settings }), 'give one for all with --instruction')
 }
 
 async function checkDataset(dataset: Dataset): Promise<void> {

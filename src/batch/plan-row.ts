@@ -1,4 +1,4 @@
-import type { BatchSettings } from '../config/settings.ts'
+import { BATCH_SETTINGS, type BatchSettings } from '../config/settings.ts'
 import type { Size, SizeRule } from '../contract/index.ts'
 import { COLUMN_NAMES, isBlankCell, readColumn } from '../datasets/columns.ts'
 import type { Dataset, Row } from '../datasets/dataset.ts'
@@ -113,7 +113,8 @@ export class RowPlanner {
 /** Columns that may hold a row's prompt or instruction; the first that is filled counts. */
 export function promptColumns({ kind, settings }: Pick<PlanFacts, 'kind' | 'settings'>): string[] {
   if (kind === 't2i') return [...COLUMN_NAMES.prompt]
-  return [...new Set([settings.instructionKey, ...COLUMN_NAMES.instruction, 'prompt'])]
+  if (settings.instructionKey !== BATCH_SETTINGS.instruction_key.default) return [settings.instructionKey]
+  return [...COLUMN_NAMES.instruction, 'prompt']
 }
 
 /** Whether rows name their outputs, by a column that was asked for or that the first row has. */

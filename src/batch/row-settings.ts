@@ -35,7 +35,9 @@ export class RowSettings {
       const { key, setting, rank } = meaning
       const value = row.values[column]
       if (isBlankCell(value) || (ranks[key] ?? Number.POSITIVE_INFINITY) <= rank) continue
-      values[key] = this.#readCell(setting, value, row, column)
+      const read = this.#readCell(setting, value, row, column)
+      if (read === undefined) continue
+      values[key] = read
       ranks[key] = rank
     }
     return values
@@ -50,6 +52,7 @@ export class RowSettings {
   }
 
   #readCell(setting: Setting<NonNullable<unknown>>, value: unknown, row: Row, column: string): unknown {
+    if (setting.sharesColumns) return setting.read(value)
     try {
       return readSetting(setting, value, `Column ${column} of ${row.place}`)
     } catch (error) {

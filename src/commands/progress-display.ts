@@ -187,7 +187,7 @@ class Lines implements Meter {
   start(counts: Readonly<BatchCounts>): void {
     this.#lastAt = this.#now()
     const resumed = counts.skipped > 0 ? `, ${counts.skipped} done before` : ''
-    this.log(`${counts.total} rows${resumed}\n`)
+    this.log(`${counts.total} ${counts.total === 1 ? 'row' : 'rows'}${resumed}\n`)
   }
 
   update(counts: Readonly<BatchCounts>, rate: Rate): void {

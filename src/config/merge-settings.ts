@@ -55,12 +55,20 @@ export function mergeSettings(
   // `t2i` and `edit` share one type, so the defaults of both are filled in; every name is present, if only as undefined.
   const whole: SettingTable = command === 'serve' ? SERVE_SETTINGS : BATCH_SETTINGS
   const merged = new Map([...readDefaults(whole), ...filed, ...variables, ...given])
+  for (const name of overruledSides([given, variables, filed])) merged.delete(name)
   const values = Object.fromEntries(Object.keys(whole).map((name) => [toCamelCase(name), merged.get(name)?.value]))
   return {
     values: values as unknown as BatchSettings | ServeSettings,
     sources: merged,
     warnings: findUnknownVariables(environment),
   }
+}
+
+/** Width and height where a size was given nearer: they would win over it. Places come nearest first. */
+function overruledSides(places: readonly ReadonlyMap<string, SourcedValue>[]): string[] {
+  const depthOf = (name: string) => places.findIndex((place) => place.has(name))
+  const size = depthOf('size')
+  return size < 0 ? [] : ['width', 'height'].filter((side) => depthOf(side) > size)
 }
 
 function readFlags(table: SettingTable, flags: Record<string, unknown>): Map<string, SourcedValue> {

@@ -33,6 +33,8 @@ export interface SettingFacts {
   aliases?: readonly string[]
   /** Column names by which a row of a data set may set it. */
   columns?: readonly string[]
+  /** Data sets use such column names for other things too: a cell that is no value of this setting is carried through like any other. */
+  sharesColumns?: boolean
   /** Further environment variables, beside `DG_…`; the first one that is set counts. */
   variables?: readonly string[]
   /** Never printed. */

@@ -52,8 +52,8 @@ function numberOf(column: string, name: string): number | undefined {
   return match ? Number(match[0]) : undefined
 }
 
-/** Throws unless the data set has one of the columns; the sentence names those it has. */
-export function requireColumns(dataset: Dataset, names: readonly string[]): void {
+/** Throws unless the data set has one of the columns; the sentence names those it has, and what else would do. */
+export function requireColumns(dataset: Dataset, names: readonly string[], cure?: string): void {
   const { columns, name } = dataset
   // No row could be read to tell the columns: each row then says what is wrong with it.
   if (columns.length === 0) return
@@ -63,7 +63,7 @@ export function requireColumns(dataset: Dataset, names: readonly string[]): void
   const aliases = others.length > 0 ? ` (or ${others.join(', ')})` : ''
   throw new DiffgentorError(
     'invalid_configuration',
-    `${name} has no column ${first}${aliases}; its columns are: ${columns.slice(0, 50).join(', ')}.`,
+    `${name} has no column ${first}${aliases}; its columns are: ${columns.slice(0, 50).join(', ')}${cure ? `; ${cure}` : ''}.`,
     { field: first },
   )
 }

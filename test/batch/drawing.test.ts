@@ -55,6 +55,23 @@ it('lets columns set what the flags set for all', async () => {
   expect(byPrompt.blank).toMatchObject({ negativePrompt: 'blur', seeds: [4] })
 })
 
+it('carries columns through that only share the name of a rare setting', async () => {
+  const folder = makeFolder()
+  const backend = new WatchedBackend()
+  const rows = [
+    { prompt: 'a', extra: 'from the second shoot', data_type: 'photo', embedding: [0.25, -1] },
+    { prompt: 'b', extra: { quality: 'high' }, data_type: 1 },
+  ]
+  const outputCsv = join(folder, 'results.jsonl')
+  const { summary } = await tryBatch({ folder, backend, rows, settings: { outputCsv } })
+  expect(summary).toMatchObject({ done: 2, failed: 0 })
+  const requests = Object.fromEntries(backend.requests.map((request) => [request.prompt, request]))
+  expect(requests.a).toMatchObject({ extra: undefined, diffusion: undefined })
+  expect(requests.b).toMatchObject({ extra: { quality: 'high' }, diffusion: { dataType: 1 } })
+  const [first] = readFileSync(outputCsv, 'utf8').split('\n')
+  expect(JSON.parse(first!)).toMatchObject(rows[0]!)
+})
+
 it('seeds picture j of row i with base + i·n + j modulo 2³², or with the row’s own seed + j', async () => {
   const folder = makeFolder()
   await tryBatch({

@@ -43,6 +43,14 @@ describe('precedence', () => {
     expect(sources.get('output_dir')?.source).toBe('built-in default')
   })
 
+  it('takes a size over sides that were given further away, and sides over a size beside them', () => {
+    writeFileSync(join(folder, 'diffgentor.config.yaml'), 'width: 512\nheight: 512\n')
+    const { values, sources } = merge({ size: '64x32', height: '48' })
+    expect(values).toMatchObject({ size: { width: 64, height: 32 }, width: undefined, height: 48 })
+    expect(sources.has('width')).toBe(false)
+    expect(merge({}, { DG_T2I_SIZE: '64x32', DG_T2I_WIDTH: '16' }).values).toMatchObject({ width: 16, height: undefined })
+  })
+
   it('keeps 0 and false, which are values', () => {
     const { values } = merge({ guidance_scale: '0', seed: '0', metadata: false })
     expect(values).toMatchObject({ guidanceScale: 0, seed: 0, metadata: false })

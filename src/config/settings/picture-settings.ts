@@ -181,6 +181,7 @@ export const pictureSettings = {
   embedding: list({
     ...engine,
     columns: ['embedding'],
+    sharesColumns: true,
     placeholder: 'FILE[:TOKEN]',
     expects: 'FILE[:TOKEN]',
     item: parseEmbedding,
@@ -336,6 +337,7 @@ export const pictureSettings = {
   data_type: integer({
     ...engine,
     columns: ['data_type'],
+    sharesColumns: true,
     min: 0,
     max: 1,
     describe: 'UniDiffuser: 1 draws like the finer part of its training pictures, 0 like all of them',
@@ -362,6 +364,7 @@ export const pictureSettings = {
     ...drawing,
     group: 'Hosted APIs',
     columns: ['extra'],
+    sharesColumns: true,
     placeholder: 'KEY=VALUE',
     describe: 'Field passed on to the provider untouched, such as quality=high; repeat for several',
   }),
