@@ -18,6 +18,8 @@ export interface TokenizerOptions {
 
 interface TokenizerConfig {
   model_max_length?: number
+  /** A setting that only Python's own tokenizer reads, the one that repairs texts. */
+  do_lower_case?: boolean
   bos_token?: TokenSetting
   eos_token?: TokenSetting
   pad_token?: TokenSetting
@@ -38,8 +40,9 @@ export async function loadTokenizer(folder: string, options: TokenizerOptions = 
   const unknownToken = contentOf(config.unk_token) ?? endToken
   const extraTokens = (options.extraTokens ?? []).map(toAddedToken)
   const padToken = contentOf(config.pad_token) ?? endToken
+  const stored = await readJson<TokenizerDefinition>(folder, 'tokenizer.json')
   const definition =
-    extendDefinition(await readJson<TokenizerDefinition>(folder, 'tokenizer.json'), extraTokens) ??
+    extendDefinition(stored, extraTokens) ??
     defineClipTokenizer({ ...(await readVocabulary(folder)), startToken, endToken, unknownToken, padToken, extraTokens })
   const { model_max_length: told = LONGEST + 1 } = config
   return new TextTokenizer({
@@ -48,6 +51,7 @@ export async function loadTokenizer(folder: string, options: TokenizerOptions = 
     startToken,
     endToken,
     padToken,
+    repairs: !stored && config.do_lower_case === true,
     maxLength: told <= LONGEST ? told : (options.defaultLength ?? 77),
   })
 }

@@ -1,4 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers'
+import { repairText } from './repair-text.ts'
 
 /** A text as a text encoder wants it. */
 export interface TokenizedText {
@@ -16,6 +17,8 @@ export interface TextTokenizerOptions {
   startToken: string
   endToken: string
   padToken: string
+  /** Texts are repaired first, as Python's own tokenizer does. Default false. */
+  repairs?: boolean
   /** Tokens that one encoder run takes, start and end included. */
   maxLength: number
 }
@@ -27,8 +30,10 @@ export class TextTokenizer {
   readonly endId: number
   readonly padId: number
   readonly #tokenizer: Tokenizer
+  readonly #repairs: boolean
 
-  constructor({ definition, config, startToken, endToken, padToken, maxLength }: TextTokenizerOptions) {
+  constructor({ definition, config, startToken, endToken, padToken, maxLength, repairs = false }: TextTokenizerOptions) {
+    this.#repairs = repairs
     this.#tokenizer = new Tokenizer(definition, config)
     this.maxLength = maxLength
     this.startId = this.#idOf(startToken)
@@ -38,8 +43,9 @@ export class TextTokenizer {
 
   /** Ids of the text alone, however long: no start, end or padding. */
   tokenize(text: string): number[] {
-    // The original lowers letters one by one, JavaScript lowers a sigma by its place in the word.
-    return this.#tokenizer.encode(text.replaceAll('Σ', 'σ'), { add_special_tokens: false }).ids
+    // The fast tokenizer lowers letters one by one, JavaScript and Python lower a sigma by its place in the word.
+    const lowered = this.#repairs ? repairText(text).toLowerCase() : text.replaceAll('Σ', 'σ')
+    return this.#tokenizer.encode(lowered, { add_special_tokens: false }).ids
   }
 
   /** What each token of a text stands for, in order. */

@@ -53,13 +53,57 @@ describe.each([
 
 describe.each(['clip', 'clip_pad_zero'])('the tokenizer of %s', (family) => {
   it('gives the ids of transformers for every text', async () => {
-    // Recorded with a repair of ligatures that the fast tokenizer, which is followed here, does not make.
-    const goldens = casesOf(family).filter(({ text }) => !text.includes('ﬁ'))
+    const goldens = casesOf(family)
     const tokenizer = await loadTokenizer(folderOf(goldens[0]!))
     for (const { text, ids, pad_id } of goldens) {
       const padding = new Array<number>(77 - ids.length).fill(pad_id!)
       expect(tokenizer.encode(text).ids, JSON.stringify(text)).toEqual([...ids, ...padding])
     }
+  })
+})
+
+describe('the normalization rules of a SentencePiece model', () => {
+  it.each([
+    { text: 'family 👨\u200d👩\u200d👧 emoji', ids: [36, 9, 14, 15, 125, 3, 2, 3, 10, 14, 16, 158, 15, 1] },
+    { text: 'a\u200bb ﬁne ＡＢＣ… ½', ids: [9, 3, 44, 3, 36, 52, 10, 114, 153, 97, 7, 7, 7, 3, 48, 2, 43, 1] },
+    { text: 'cafe\u0301 ﬁ\u0301\u3000x', ids: [21, 9, 36, 2, 3, 36, 15, 3, 103, 1] },
+    { text: '\u200d of neon ＡＢ', ids: [2, 40, 3, 141, 83, 114, 153, 1] },
+  ])('are kept letter by letter where tokenizer.json has them: $text', async ({ text, ids }) => {
+    const tokenizer = await loadSequenceTokenizer(fixturePath('dit/sd3/model/tokenizer_3'))
+    expect(tokenizer.encode(text).ids).toEqual(ids)
+  })
+
+  it.each([
+    { text: 'family 👨\u200d👩\u200d👧 emoji', ids: [242, 14, 15, 125, 3, 2, 3, 10, 14, 16, 158, 15, 1] },
+    { text: 'cafe\u0301 ﬁ\u0301\u3000x', ids: [229, 36, 2, 3, 36, 15, 2, 3, 103, 1] },
+    { text: '\u200d of neon ＡＢ', ids: [3, 2, 40, 3, 141, 83, 114, 153, 1] },
+  ])('are kept run by run where only spiece.model has them: $text', async ({ text, ids }) => {
+    const tokenizer = await loadSequenceTokenizer(fixturePath('dit/pixart_sigma/model/tokenizer'))
+    expect(tokenizer.encode(text).ids).toEqual(ids)
+  })
+
+  it('that are torn are named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 't5-tokenizer-'))
+    cpSync(fixturePath('dit/sd3/model/tokenizer_3'), folder, { recursive: true })
+    const file = join(folder, 'tokenizer.json')
+    const torn = readFileSync(file, 'utf8').replace(/"precompiled_charsmap": *"[^"]*"/, '"precompiled_charsmap": "AAAAAQ=="')
+    await writeFile(file, torn)
+    await expect(loadSequenceTokenizer(folder)).rejects.toThrow(/normalization rules in .*tokenizer\.json are torn/)
+  })
+})
+
+describe('a CLIP folder for the tokenizer of Python', () => {
+  it.each([
+    ['“curly” ‘quotes’', `"curly" 'quotes'`],
+    ['ﬁne ＡＢＣ', 'fine abc'],
+    ['&amp;eacute; &#233; &frac12; &unknown;', 'é é ½ &unknown;'],
+    ['a <b> &amp;', 'a <b> & amp ;'],
+    ['one\u0085two \u0093x\u0094', 'one…two "x"'],
+    ['\u001b[31mred\u001b[0m\u0007', 'red'],
+    ['ΟΔΟΣ', 'οδος'],
+  ])('reads %j as %j', async (text, repaired) => {
+    const tokenizer = await loadTokenizer(fixturePath('dit/sd3/model/tokenizer'))
+    expect(tokenizer.tokenize(text)).toEqual(tokenizer.tokenize(repaired))
   })
 })
 
