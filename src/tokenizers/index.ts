@@ -1,5 +1,7 @@
 export { writeQwen3Chat } from './chat-templates.ts'
+export { unescapeHtml } from './html-entities.ts'
 export { loadSequenceTokenizer } from './load-sequence-tokenizer.ts'
 export { type ExtraToken, loadTokenizer, type TokenizerOptions } from './load-tokenizer.ts'
+export { repairText } from './repair-text.ts'
 export { type PaddedSequence, SequenceTokenizer, type TokenizedSequence } from './sequence-tokenizer.ts'
 export { TextTokenizer, type TokenizedText } from './text-tokenizer.ts'

@@ -2,6 +2,7 @@ import type { RawPicture } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { tensorToPicture } from '../../images/picture-tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { repairText, unescapeHtml } from '../../tokenizers/index.ts'
 import { filmLengths, fixedFrames, WAN_FILMS } from '../folder/films.ts'
 import { type Branch, classifierFreeGuidance, withoutGuidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
@@ -98,19 +99,11 @@ function clearPadding({ data, shape }: Tensor, mask: readonly number[]): Tensor 
   return { data: cleared, shape }
 }
 
-const NAMED_LETTERS: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
-
-/** Reads HTML's ways of writing letters, twice as data sets have them, and makes every run of spaces one. */
+/** Repairs a text, reads HTML's ways of writing letters twice as data sets have them, and makes every run of spaces one. */
 function cleanText(text: string): string {
-  return unescapeHtml(unescapeHtml(text)).trim().replace(/\s+/g, ' ')
-}
-
-function unescapeHtml(text: string): string {
-  return text.replace(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|([a-z]+));/g, (whole, decimal, hexadecimal, name) => {
-    if (name !== undefined) return NAMED_LETTERS[name] ?? whole
-    const code = decimal === undefined ? Number.parseInt(hexadecimal, 16) : Number(decimal)
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
-  })
+  return unescapeHtml(unescapeHtml(repairText(text)))
+    .trim()
+    .replace(/\s+/g, ' ')
 }
 
 /** The first frames of [1, 3, frames, H, W], of −1 … 1, as a film. */
