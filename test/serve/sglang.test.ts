@@ -269,6 +269,7 @@ describe('SGLang’s other routes', () => {
     expect((await get(server, '/v1/jobs')).status).toBe(404)
     const others = await startTestServer({ settings: { families: ['openai'] } })
     expect((await get(others, '/v1/list_loras')).status).toBe(404)
+    for (const one of [server, others]) expect((await get(one, '/v1/videos')).status).toBe(200)
   })
 
   it('draw for Vertex AI, one instance after the other, and tell what failed in its place', async () => {

@@ -1,10 +1,11 @@
 import type { Family } from '../family.ts'
+import { registerVideos } from '../videos/video-routes.ts'
 import { registerEdits } from './edits-route.ts'
 import { registerGenerations } from './generations-route.ts'
 import { registerModels } from './models-routes.ts'
 import { registerStoredImages } from './stored-image-route.ts'
 
-/** The OpenAI images API and its list of models. */
+/** OpenAI's images and videos, and its list of models. */
 export const openaiFamily: Family = {
   name: 'openai',
   register(book, services) {
@@ -12,5 +13,6 @@ export const openaiFamily: Family = {
     registerEdits(book, services)
     registerStoredImages(book, services)
     registerModels(book, services)
+    registerVideos(book, services)
   },
 }

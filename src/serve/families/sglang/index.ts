@@ -3,9 +3,8 @@ import { openaiFamily } from '../openai/index.ts'
 import { registerLoras } from './lora-routes.ts'
 import { registerModelInfo } from './model-routes.ts'
 import { registerVertex } from './vertex-route.ts'
-import { registerVideos } from './videos/video-routes.ts'
 
-/** SGLang's diffusion server: the images API as OpenAI has it, and its own routes for LoRA files, models and videos. */
+/** SGLang's diffusion server: images and videos as OpenAI has them, and its own routes for LoRA files and models. */
 export const sglangFamily: Family = {
   name: 'sglang',
   register(book, services) {
@@ -13,6 +12,5 @@ export const sglangFamily: Family = {
     registerLoras(book, services)
     registerModelInfo(book, services)
     registerVertex(book, services)
-    registerVideos(book, services)
   },
 }

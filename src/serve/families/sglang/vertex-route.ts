@@ -13,8 +13,8 @@ import type { Services } from '../../services.ts'
 import { EDIT_FIELDS } from '../openai/image-fields.ts'
 import { readEditPictures } from '../openai/read-edit.ts'
 import { readEdit, readGeneration } from '../openai/read-order.ts'
-import { checkFrames, planFrames } from './videos/plan-frames.ts'
-import { VIDEO_FIELDS } from './videos/video-fields.ts'
+import { checkFrames, planFrames } from '../videos/plan-frames.ts'
+import { VIDEO_FIELDS } from '../videos/video-fields.ts'
 
 /** Pictures of one request. */
 const MAX_INSTANCES = 64

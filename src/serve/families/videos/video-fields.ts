@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { wireInteger, wireJson, wireNumber, wireText, wireWord } from '../../../requests/wire-fields.ts'
-import { EDIT_FIELDS } from '../../openai/image-fields.ts'
+import { wireInteger, wireJson, wireNumber, wireText, wireWord } from '../../requests/wire-fields.ts'
+import { EDIT_FIELDS } from '../openai/image-fields.ts'
 
 const PICTURES = EDIT_FIELDS.shape.images
 

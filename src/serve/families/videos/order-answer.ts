@@ -1,4 +1,4 @@
-import { jsonAnswer } from '../../../http/json-answer.ts'
+import { jsonAnswer } from '../../http/json-answer.ts'
 import { describeVideo, type Video } from './video.ts'
 
 /** An order that was just taken is queued, even where its drawing has begun in the meantime. */

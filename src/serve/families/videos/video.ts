@@ -1,7 +1,7 @@
-import type { Size } from '../../../../contract/index.ts'
-import type { DrawOrder } from '../../../drawing.ts'
-import { formatSize } from '../../../requests/size-text.ts'
-import type { Ticket } from '../../../run-queue.ts'
+import type { Size } from '../../../contract/index.ts'
+import type { DrawOrder } from '../../drawing.ts'
+import { formatSize } from '../../requests/size-text.ts'
+import type { Ticket } from '../../run-queue.ts'
 import type { VideoAnswer } from './video-fields.ts'
 
 /** A video that was ordered: what is to be drawn, and how it is played. */

@@ -1,5 +1,5 @@
-import type { Size, VideoRule } from '../../../../contract/index.ts'
-import { DiffgentorError } from '../../../../errors.ts'
+import type { Size, VideoRule } from '../../../contract/index.ts'
+import { DiffgentorError } from '../../../errors.ts'
 import type { VideoFields } from './video-fields.ts'
 
 /** How long a video will be. */
