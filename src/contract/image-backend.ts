@@ -44,6 +44,8 @@ export interface BackendCapabilities {
   maxInferenceSteps?: number | undefined
   /** Understands `request.diffusion`. */
   diffusion: boolean
+  /** Widths of the vectors that textual inversions must have, by text encoder. Absent: unknown. */
+  embeddingWidths?: Readonly<Partial<Record<'text_encoder' | 'text_encoder_2', number>>> | undefined
   /** Pictures in one call; more are split into several calls. */
   maxImagesPerCall: number
   /** Source pictures in one edit. */

@@ -28,7 +28,8 @@ export function describeFacts(facts: ModelFacts): ModelDescription {
 
 const IMAGES_PER_CALL = 16
 
-function capabilitiesOf({ family, traits, signatures, sizes }: ModelFacts): BackendCapabilities {
+function capabilitiesOf(facts: ModelFacts): BackendCapabilities {
+  const { family, traits, signatures, sizes } = facts
   const edit = traits.edit && signatures.has('vae_encoder')
   return {
     generate: traits.generate,
@@ -39,6 +40,7 @@ function capabilitiesOf({ family, traits, signatures, sizes }: ModelFacts): Back
     guidanceScale: true,
     numInferenceSteps: true,
     diffusion: true,
+    embeddingWidths: readEmbeddingWidths(facts),
     maxImagesPerCall: IMAGES_PER_CALL,
     maxInputImages: traits.references?.most ?? 1,
     sizes,
@@ -46,4 +48,13 @@ function capabilitiesOf({ family, traits, signatures, sizes }: ModelFacts): Back
     concurrency: 1,
     paid: false,
   }
+}
+
+/** Of the CLIP encoders, as far as their configurations tell. */
+function readEmbeddingWidths({ folder, signatures, traits }: ModelFacts): BackendCapabilities['embeddingWidths'] {
+  const names = (['text_encoder', 'text_encoder_2'] as const).filter(
+    (name) => signatures.has(name) && (traits.encoders?.[name] ?? 'clip') === 'clip',
+  )
+  const widths = names.map((name) => [name, folder.configs.get(name)?.['hidden_size']] as const)
+  return widths.every(([, width]) => typeof width === 'number') ? Object.fromEntries(widths) : undefined
 }

@@ -97,13 +97,14 @@ export function startDrawing(services: Services, order: DrawOrder, context: Draw
     signal: deadline.signal,
     run: async (signal) => {
       const startedAt = performance.now()
+      const called = await services.embeddings.apply(model, request)
       const result = await services.models.use(model, async (backend) => {
         const asked = backend.capabilities.paid ? new RepeatingBackend(backend, services.settings) : backend
-        return await runRequest(asked, request, { ...context, signal })
+        return await runRequest(asked, called.request, { ...context, signal })
       })
       const seconds = (performance.now() - startedAt) / 1000
       services.metrics.countDrawing(model.id, request.edit ? 'edit' : 'generate', result.images.length, seconds)
-      return result
+      return { ...result, warnings: [...called.warnings, ...result.warnings] }
     },
   })
   // Encoding happens outside the queue, so that the next request is drawn meanwhile.

@@ -8,6 +8,7 @@ import { DiffgentorError } from '../errors.ts'
 import { createFetcher, type Fetcher } from '../fetching/fetcher.ts'
 import { createApp } from './app.ts'
 import { Closing } from './closing.ts'
+import { EmbeddingShelf } from './embedding-shelf.ts'
 import { chooseFamilies } from './families/index.ts'
 import { CallerLimits } from './http/caller-limits.ts'
 import { openFieldLog } from './http/field-log.ts'
@@ -87,6 +88,7 @@ async function createServices(
     models,
     queue,
     loras: new StandingLoras(),
+    embeddings: new EmbeddingShelf(settings.embeddingDir),
     store: settings.imageStore ? await ImageStore.open(settings.imageTtl) : undefined,
     fetcher: fetcher ?? createFetcher({ allowPrivate: settings.allowPrivateUrls, maxBytes: maxImage }),
     metrics: new ServerMetrics(queue, models),

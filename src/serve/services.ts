@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { ServeSettings } from '../config/settings.ts'
 import type { Fetcher } from '../fetching/fetcher.ts'
 import type { Closing } from './closing.ts'
+import type { EmbeddingShelf } from './embedding-shelf.ts'
 import type { BodyLimits } from './http/request-body.ts'
 import type { ImageStore } from './image-store.ts'
 import type { ServerMetrics } from './metrics.ts'
@@ -15,6 +16,7 @@ export interface Services {
   readonly models: ModelPool
   readonly queue: RunQueue
   readonly loras: StandingLoras
+  readonly embeddings: EmbeddingShelf
   /** Absent: `url` answers are refused. */
   readonly store: ImageStore | undefined
   readonly fetcher: Fetcher

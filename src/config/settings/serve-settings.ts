@@ -80,6 +80,12 @@ export const serveSettings = {
     describe: 'Log the fields of every request, prompts included: 1 into the log, else into the file named',
   }),
   metrics_public: flag({ ...serve, default: false, describe: '/metrics needs no key' }),
+  embedding_dir: text({
+    ...serve,
+    aliases: ['embeddings_dir'],
+    placeholder: 'FOLDER',
+    describe: 'Folder of textual inversions: a prompt that holds the name of a file is drawn with it',
+  }),
   lora_dir: text({ ...serve, placeholder: 'FOLDER', describe: 'Folder from which callers may name LoRA files' }),
   upscaler_dir: text({
     ...serve,

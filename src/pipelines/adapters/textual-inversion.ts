@@ -1,5 +1,6 @@
 import type { EmbeddingChoice } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
+import { EMBEDDING_KEYS, type EmbeddedEncoder } from '../../models/embedding-keys.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { SafetensorsFile } from './safetensors.ts'
 
@@ -7,20 +8,13 @@ import { SafetensorsFile } from './safetensors.ts'
 export interface LearnedToken {
   token: string
   /** By encoder, [vectors, width]. */
-  vectors: Readonly<Partial<Record<'text_encoder' | 'text_encoder_2', Tensor>>>
-}
-
-/** Keys under which tools keep the vectors, by encoder: AUTOMATIC1111's `emb_params`, and both encoders of SDXL. */
-const ENCODER_KEYS: Readonly<Record<string, keyof LearnedToken['vectors']>> = {
-  emb_params: 'text_encoder',
-  clip_l: 'text_encoder',
-  clip_g: 'text_encoder_2',
+  vectors: Readonly<Partial<Record<EmbeddedEncoder, Tensor>>>
 }
 
 /** Reads a textual-inversion file. The token comes from the choice, else from the file (diffusers names its only tensor after it). */
 export async function readLearnedToken({ path, token }: EmbeddingChoice): Promise<LearnedToken> {
   await using file = await SafetensorsFile.open(path)
-  const known = file.names.filter((name) => name in ENCODER_KEYS)
+  const known = file.names.filter((name) => name in EMBEDDING_KEYS)
   const [only, ...others] = file.names
   if (known.length === 0 && (only === undefined || others.length > 0)) {
     throw new DiffgentorError(
@@ -41,7 +35,7 @@ export async function readLearnedToken({ path, token }: EmbeddingChoice): Promis
   }
   const names = known.length === 0 ? [only!] : known
   const read = await Promise.all(
-    names.map(async (name) => [ENCODER_KEYS[name] ?? 'text_encoder', asRows(await file.read(name))] as const),
+    names.map(async (name) => [EMBEDDING_KEYS[name] ?? 'text_encoder', asRows(await file.read(name))] as const),
   )
   return { token: word, vectors: Object.fromEntries(read) }
 }

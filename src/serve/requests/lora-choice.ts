@@ -1,9 +1,9 @@
-import { realpath } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { LoraChoice } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import type { Services } from '../services.ts'
+import { findInside } from './find-inside.ts'
 import { wireJson, wireNumber, wireText } from './wire-fields.ts'
 
 const LORA_FIELDS = z.object({
@@ -49,20 +49,6 @@ async function readLora(services: Services, fields: z.output<typeof LORA_FIELDS>
     if (file) return { path: file, weight }
   }
   throw invalidLora(`There is no LoRA "${wanted}" in the folder that --lora_dir names.`)
-}
-
-/** The real path of a file inside a folder, with or without its ending; undefined when it is not there or outside. */
-async function findInside(root: string, name: string): Promise<string | undefined> {
-  const realRoot = await realpath(root).catch(() => undefined)
-  if (realRoot === undefined || name.includes('\0')) return undefined
-  const asked = isAbsolute(name) ? name : join(realRoot, name)
-  for (const candidate of [asked, `${asked}.safetensors`]) {
-    const real = await realpath(candidate).catch(() => undefined)
-    if (real === undefined || !real.endsWith('.safetensors')) continue
-    const inside = relative(realRoot, real)
-    if (!inside.startsWith('..') && !isAbsolute(inside)) return real
-  }
-  return undefined
 }
 
 function invalidLora(message: string): DiffgentorError {

@@ -1,6 +1,7 @@
 import type { Family } from '../family.ts'
 import { Desk } from './desk.ts'
 import { registerDrawing } from './draw-routes.ts'
+import { registerEmbeddings } from './embedding-routes.ts'
 import { registerExtras } from './extras-routes.ts'
 import { registerLists } from './list-routes.ts'
 import { Options } from './options.ts'
@@ -18,6 +19,7 @@ export const a1111Family: Family = {
     registerProgress(book, desk)
     registerOptions(book, services, options)
     registerLists(book, services)
+    registerEmbeddings(book, services)
     registerExtras(book, services)
     registerPngInfo(book, services)
   },

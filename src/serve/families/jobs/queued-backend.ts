@@ -28,7 +28,7 @@ export class QueuedBackend implements ImageBackend {
   }
 
   async run(request: ImageRequest, context: CallContext): Promise<ImageResult> {
-    const { queue, models, metrics, settings } = this.#services
+    const { queue, models, metrics, settings, embeddings } = this.#services
     const settled = settleRequest(settings, this.#model, request)
     const { result } = queue.submit({
       model: this.modelId,
@@ -37,10 +37,11 @@ export class QueuedBackend implements ImageBackend {
       signal: context.signal,
       run: async (signal) => {
         const startedAt = performance.now()
-        const drawn = await models.use(this.#model, (backend) => backend.run(settled, { ...context, signal }))
+        const called = await embeddings.apply(this.#model, settled)
+        const drawn = await models.use(this.#model, (backend) => backend.run(called.request, { ...context, signal }))
         const seconds = (performance.now() - startedAt) / 1000
         metrics.countDrawing(this.modelId, settled.edit ? 'edit' : 'generate', drawn.images.length, seconds)
-        return drawn
+        return { ...drawn, warnings: [...called.warnings, ...drawn.warnings] }
       },
     })
     return await result

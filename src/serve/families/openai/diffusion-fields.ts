@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseTopLeft } from '../../../config/value-forms.ts'
 import type { DiffusionOptions } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
+import { readEmbeddings, wireEmbedding } from '../../requests/embedding-choice.ts'
 import { IP_ADAPTER_FIELDS, readIpAdapter } from '../../requests/ip-adapter.ts'
 import { readLoras, wireLora } from '../../requests/lora-choice.ts'
 import { readSize } from '../../requests/size-text.ts'
@@ -35,6 +36,7 @@ export const DIFFUSION_FIELDS = z.object({
   resize_references: wireBoolean.describe('FLUX Kontext: bring the source to the nearest size of the training'),
   data_type: wireInteger(0, 1).describe('UniDiffuser: 1 draws like the finer part of its training pictures'),
   lora: wireLora,
+  embedding: wireEmbedding,
   ...IP_ADAPTER_FIELDS,
 })
 
@@ -45,6 +47,7 @@ export async function readDiffusion(
   isAdmin: boolean,
 ): Promise<DiffusionOptions | undefined> {
   const loras = await readLoras(services, fields.lora, isAdmin)
+  const embeddings = await readEmbeddings(services, fields.embedding, isAdmin)
   const options: DiffusionOptions = {
     scheduler: fields.scheduler,
     schedulerConfig: fields.scheduler_config,
@@ -71,6 +74,7 @@ export async function readDiffusion(
     resizeReferences: fields.resize_references,
     dataType: fields.data_type,
     loras: loras.length > 0 ? loras : undefined,
+    embeddings: embeddings.length > 0 ? embeddings : undefined,
     ipAdapter: await readIpAdapter(services, fields),
   }
   return Object.values(options).some((value) => value !== undefined) ? options : undefined

@@ -15,6 +15,11 @@ const BUFFER = z.object({
   timer_active: z.boolean(),
 })
 
+const EMBEDDING = z.object({
+  embedding_path: z.string(),
+  'trigger words': z.array(z.string()),
+})
+
 const EMBEDDING_QUERY = z.object({ prompt: z.string() })
 
 /** What the family tells about the server. */
@@ -28,6 +33,15 @@ export function registerFacts(book: RouteBook, services: Services): void {
       answers: [{ status: 200, description: 'Ids by name', schema: z.record(z.string(), z.string()) }],
     },
     () => jsonAnswer(Object.fromEntries(services.models.models.map(({ id, aliases }) => [aliases[0] ?? id, id]))),
+  )
+  book.add(
+    {
+      ...common,
+      path: '/get_available_embeddings',
+      summary: 'List the textual inversions that prompts may call by name',
+      answers: [{ status: 200, description: 'By name', schema: z.record(z.string(), EMBEDDING) }],
+    },
+    async () => jsonAnswer(await describeEmbeddings(services)),
   )
   book.add(
     {
@@ -95,4 +109,12 @@ function describeBuffer({ settings }: Services, model: ServedModel): z.output<ty
 
 function formatTime(time: Date | undefined): string | null {
   return time?.toISOString().replace('Z', '') ?? null
+}
+
+async function describeEmbeddings({ embeddings }: Services): Promise<Record<string, z.output<typeof EMBEDDING>>> {
+  const entries = (await embeddings.list()).map(({ name, file, token }) => {
+    const words = [...new Set([name, token ?? name])]
+    return [name, { embedding_path: file, 'trigger words': words }] as const
+  })
+  return Object.fromEntries(entries)
 }
