@@ -70,11 +70,11 @@ describe('all families at once', () => {
   })
 
   it('can each be served alone, with all that their clients call and nothing else', async () => {
-    const images = '/v1/images/generations'
+    const openai = ['/v1/images/generations', '/v1/videos']
     const routes: Record<string, string[]> = {
-      openai: [images],
-      vllm: [images, '/v1/chat/completions'],
-      sglang: [images, '/v1/videos'],
+      openai,
+      vllm: [...openai, '/v1/chat/completions'],
+      sglang: [...openai, '/vertex_generate'],
       mflux: ['/generate'],
       sdapi: ['/post_config'],
       a1111: ['/sdapi/v1/txt2img'],
