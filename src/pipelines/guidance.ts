@@ -1,10 +1,15 @@
 import { countElements, type Tensor } from '../tensor/tensor.ts'
 import type { DenoiserFeeds } from './graphs/denoiser.ts'
 
-/** One run of the denoiser within a step. */
-export interface Branch {
-  /** Everything but latents and timestep. */
+/** What a text makes of a run of the denoiser. */
+export interface ScheduledFeeds {
   feeds: DenoiserFeeds
+  /** In place of `feeds` up to and with a step, counted from 0; in order. */
+  changes?: readonly { until: number; feeds: DenoiserFeeds }[] | undefined
+}
+
+/** One run of the denoiser within a step. `feeds` are everything but latents and timestep. */
+export interface Branch extends ScheduledFeeds {
   /** Channels put behind the scaled latents, such as a mask. */
   appended?: Tensor | undefined
   /** The branch that guidance leads away from. */
@@ -35,6 +40,41 @@ export function classifierFreeGuidance(negative: Branch, positive: Branch, scale
       }
       const guided = { data, shape: within!.shape }
       return rescale > 0 ? rescaleDeviation(guided, within!, rescale) : guided
+    },
+  }
+}
+
+/** A branch with the feeds that it has at a step. */
+export function branchAt(branch: Branch, step: number): Branch {
+  const change = branch.changes?.find(({ until }) => step <= until)
+  return change ? { ...branch, feeds: change.feeds } : branch
+}
+
+/** The same branch with further feeds at every step. */
+export function extendFeeds({ feeds, changes, ...rest }: Branch, further: DenoiserFeeds): Branch {
+  const extended = changes?.map((change) => ({ ...change, feeds: { ...change.feeds, ...further } }))
+  return { ...rest, feeds: { ...feeds, ...further }, changes: extended }
+}
+
+/** Classifier-free guidance towards several prompts at once: negative + scale · Σ weight · (positive − negative) (arXiv 2206.01714). */
+export function combinedGuidance(
+  negative: Branch,
+  positives: readonly { branch: Branch; weight: number }[],
+  scale: number,
+  rescale = 0,
+): Guidance {
+  const [first] = positives
+  const single = classifierFreeGuidance(negative, first!.branch, scale, rescale)
+  if (positives.length === 1 && first!.weight === 1) return single
+  return {
+    branches: [single.branches[0]!, ...positives.map(({ branch }) => branch)],
+    combine: ([without, ...within]) => {
+      const data = without!.data.slice()
+      for (const [part, { weight }] of positives.entries()) {
+        const towards = within[part]!.data
+        for (let i = 0; i < data.length; i++) data[i]! += weight * (towards[i]! - without!.data[i]!)
+      }
+      return single.combine([without!, { data, shape: without!.shape }])
     },
   }
 }

@@ -94,9 +94,4 @@ describe('a prompt syntax', () => {
     const { images } = await draw('a cat and a dog, '.repeat(30), { promptSyntax: 'a1111', prompt2: 'a cat' })
     expect(images).toHaveLength(1)
   })
-
-  it('says that prompts do not change between steps', async () => {
-    const { warnings } = await draw('a [cat:dog:0.5]', { promptSyntax: 'a1111' })
-    expect(warnings).toEqual([expect.objectContaining({ kind: 'ignored', field: 'prompt' })])
-  })
 })

@@ -1,17 +1,18 @@
 import type { Tensor } from '../../tensor/tensor.ts'
 import { fixedDimension } from '../folder/denoiser-inputs.ts'
-import { withoutGuidance } from '../guidance.ts'
+import { extendFeeds, withoutGuidance } from '../guidance.ts'
 import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { OpenModel } from '../job.ts'
 import type { PrepareRequest } from './family.ts'
+import { encodeScheduled } from './scheduled-text.ts'
 import { beginWith, encodeText } from './stable-diffusion.ts'
 
 /** Latent consistency models (arXiv 2310.04378): the guidance scale is an input, so a step is one run. */
 export const prepareLatentConsistency: PrepareRequest = async (model, job) => {
-  const text = await encodeText(model, job, job.request.prompt, 'prompt')
+  const text = await encodeScheduled(job, job.request.prompt, (part) => encodeText(model, job, part, 'prompt'))
   const seen = await lookAtPictures(model, job)
-  const feeds = { ...text, ...seen.positive, timestepCond: embedGuidance(job.guidanceScale, conditionWidth(model)) }
-  return beginWith(model, job, withoutGuidance({ feeds }), { laidOutByStrength: job.mode === 'image' })
+  const further = { ...seen.positive, timestepCond: embedGuidance(job.guidanceScale, conditionWidth(model)) }
+  return beginWith(model, job, withoutGuidance(extendFeeds(text, further)), { laidOutByStrength: job.mode === 'image' })
 }
 
 const USUAL_WIDTH = 256

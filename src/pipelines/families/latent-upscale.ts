@@ -7,11 +7,12 @@ import type { NoiseSource } from '../../noise/noise-source.ts'
 import { createScheduler } from '../../schedulers/create-scheduler.ts'
 import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { withoutGuidance } from '../guidance.ts'
+import { extendFeeds, withoutGuidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { startImage } from '../start-image.ts'
 import type { PrepareRequest } from './family.ts'
 import { predictGuided } from './predict-guided.ts'
+import { encodeScheduled } from './scheduled-text.ts'
 import { encodeText, guideFreely } from './stable-diffusion.ts'
 
 /** How noisy the model is told that the small picture is, and is made to be; the usual value of diffusers. */
@@ -30,7 +31,8 @@ const LOW_RESOLUTION_SCHEDULE = {
 export const prepareLatentUpscale: PrepareRequest = async (model, job) => {
   const { prompt, negativePrompt } = job.request
   const classLabels = { data: [NOISE_LEVEL], shape: [1] }
-  const encode = async (text: string, field: string) => ({ ...(await encodeText(model, job, text, field)), classLabels })
+  const encode = async (text: string, field: string) =>
+    extendFeeds(await encodeScheduled(job, text, (part) => encodeText(model, job, part, field)), { classLabels })
   const positive = await encode(prompt, 'prompt')
   const negative = job.guidanceScale > 1 ? await encode(negativePrompt ?? '', 'negative_prompt') : undefined
   const addNoise = await readLowResolutionNoise(model)
@@ -38,8 +40,10 @@ export const prepareLatentUpscale: PrepareRequest = async (model, job) => {
     async begin(noise) {
       const appended = addNoise(shrinkSource(job), noise)
       const { run, latents } = await startImage({ ...job, mode: 'text' }, noise)
-      const guided = { feeds: positive, appended }
-      const guidance = negative ? guideFreely(job, { feeds: negative, appended }, guided) : withoutGuidance(guided)
+      const guided = { ...positive, appended }
+      const guidance = negative
+        ? guideFreely(job, { ...negative, appended }, [{ branch: guided, weight: 1 }])
+        : withoutGuidance(guided)
       return { run, latents, predict: await predictGuided(model, job, guidance, run.steps.length) }
     },
   }

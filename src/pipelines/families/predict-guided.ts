@@ -1,7 +1,7 @@
 import { joinChannels } from '../channels.ts'
 import type { Predict } from '../denoise.ts'
 import { Denoiser } from '../graphs/denoiser.ts'
-import type { Guidance } from '../guidance.ts'
+import { branchAt, type Guidance } from '../guidance.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { openControls } from './controls.ts'
 
@@ -34,7 +34,7 @@ export async function predictGuided(
   return async (scaled, step) => {
     const timestep = { data: [step.timestep], shape: [] }
     const predictions = []
-    for (const branch of branches) {
+    for (const branch of branches.map((scheduled) => branchAt(scheduled, step.index))) {
       const { feeds, appended } = branch
       const latents = appended ? joinChannels([scaled, appended]) : scaled
       const added = await controls.feed(branch, scaled, step)

@@ -1,30 +1,33 @@
 import { joinAxis, zeros } from '../channels.ts'
 import type { ComponentName } from '../folder/graph-files.ts'
 import type { DenoiserFeeds } from '../graphs/denoiser.ts'
-import { withoutGuidance } from '../guidance.ts'
+import { extendFeeds, withoutGuidance } from '../guidance.ts'
 import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import type { PrepareRequest } from './family.ts'
+import { encodeScheduled, splitPrompt } from './scheduled-text.ts'
 import { negativeConditions, sizeConditions } from './size-conditions.ts'
-import { beginWith, guideFreely } from './stable-diffusion.ts'
+import { beginWith, guideFreely, isUnguided, type WeightedBranch } from './stable-diffusion.ts'
 
 /** Stable Diffusion XL (arXiv 2307.01952): two text encoders, and conditioning on sizes. Base, refiner, Turbo and inpainting models. */
 export const prepareStableDiffusionXl: PrepareRequest = async (model, job) => {
-  const { prompt, negativePrompt, diffusion } = job.request
-  const encode = (texts: EncoderTexts, field: string) => encodeBoth(model, job, texts, field)
-  const text = await encode({ first: prompt, second: diffusion?.prompt2 || prompt }, 'prompt')
+  const { negativePrompt, diffusion } = job.request
+  const encode = (text: string, second: string | undefined, field: string) =>
+    encodeScheduled(job, text, (first) => encodeBoth(model, job, { first, second: second || first }, field))
   const seen = await lookAtPictures(model, job)
-  const positive = { feeds: { ...text, ...seen.positive, timeIds: sizeConditions(model, job) } }
-  if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
+  const further = { ...seen.positive, timeIds: sizeConditions(model, job) }
+  const positives: WeightedBranch[] = []
+  for (const { text, weight } of splitPrompt(job)) {
+    positives.push({ branch: extendFeeds(await encode(text, diffusion?.prompt2, 'prompt'), further), weight })
+  }
+  const { branch } = positives[0]!
+  if (isUnguided(job, positives)) return beginWith(model, job, withoutGuidance(branch))
   const without =
     negativePrompt === undefined && forcesZeros(model)
-      ? { text: zeros(text.text!.shape), pooled: zeros(text.pooled!.shape) }
-      : await encode(
-          { first: negativePrompt ?? '', second: diffusion?.negativePrompt2 || negativePrompt || '' },
-          'negative_prompt',
-        )
-  const negative = { feeds: { ...without, ...seen.negative, timeIds: negativeConditions(model, job) } }
-  return beginWith(model, job, guideFreely(job, negative, positive))
+      ? { feeds: { text: zeros(branch.feeds.text!.shape), pooled: zeros(branch.feeds.pooled!.shape) } }
+      : await encode(negativePrompt ?? '', diffusion?.negativePrompt2, 'negative_prompt')
+  const negative = extendFeeds(without, { ...seen.negative, timeIds: negativeConditions(model, job) })
+  return beginWith(model, job, guideFreely(job, negative, positives))
 }
 
 interface EncoderTexts {

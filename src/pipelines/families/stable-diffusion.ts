@@ -1,20 +1,35 @@
 import { joinChannels } from '../channels.ts'
 import type { DenoiserFeeds } from '../graphs/denoiser.ts'
-import { type Branch, classifierFreeGuidance, type Guidance, withoutGuidance } from '../guidance.ts'
+import { type Branch, combinedGuidance, extendFeeds, type Guidance, withoutGuidance } from '../guidance.ts'
 import { lookAtPictures } from '../ip-adapter/look-at-pictures.ts'
 import type { DrawingJob, OpenModel } from '../job.ts'
 import { type StartedImage, type StartOptions, startImage } from '../start-image.ts'
 import type { PreparedRequest, PrepareRequest } from './family.ts'
 import { predictGuided } from './predict-guided.ts'
+import { encodeScheduled, splitPrompt } from './scheduled-text.ts'
 
 /** Stable Diffusion 1.x and 2.x, with 4 or 9 channels. */
 export const prepareStableDiffusion: PrepareRequest = async (model, job) => {
-  const encode = (text: string, field: string) => encodeText(model, job, text, field)
+  const encode = (text: string, field: string) => encodeScheduled(job, text, (part) => encodeText(model, job, part, field))
   const seen = await lookAtPictures(model, job)
-  const positive = { feeds: { ...(await encode(job.request.prompt, 'prompt')), ...seen.positive } }
-  if (job.guidanceScale <= 1) return beginWith(model, job, withoutGuidance(positive))
-  const negative = { feeds: { ...(await encode(job.request.negativePrompt ?? '', 'negative_prompt')), ...seen.negative } }
-  return beginWith(model, job, guideFreely(job, negative, positive))
+  const positives: WeightedBranch[] = []
+  for (const { text, weight } of splitPrompt(job)) {
+    positives.push({ branch: extendFeeds(await encode(text, 'prompt'), seen.positive), weight })
+  }
+  if (isUnguided(job, positives)) return beginWith(model, job, withoutGuidance(positives[0]!.branch))
+  const negative = extendFeeds(await encode(job.request.negativePrompt ?? '', 'negative_prompt'), seen.negative)
+  return beginWith(model, job, guideFreely(job, negative, positives))
+}
+
+/** One of several prompts, and how much of it is wanted. */
+export interface WeightedBranch {
+  branch: Branch
+  weight: number
+}
+
+/** Several prompts are guided towards even at a scale of 1: that is how they come together. */
+export function isUnguided({ guidanceScale }: DrawingJob, positives: readonly WeightedBranch[]): boolean {
+  return guidanceScale <= 1 && positives.length === 1
 }
 
 /** The last state of the one text encoder. Layers are left out for the prompt only, as diffusers does. */
@@ -25,8 +40,8 @@ export async function encodeText(model: OpenModel, job: DrawingJob, text: string
   return { text: states }
 }
 
-export function guideFreely(job: DrawingJob, negative: Branch, positive: Branch): Guidance {
-  return classifierFreeGuidance(negative, positive, job.guidanceScale, job.request.diffusion?.guidanceRescale)
+export function guideFreely(job: DrawingJob, negative: Branch, positives: readonly WeightedBranch[]): Guidance {
+  return combinedGuidance(negative, positives, Math.max(1, job.guidanceScale), job.request.diffusion?.guidanceRescale)
 }
 
 /** The way from a guidance to images that ordinary and inpainting UNets share. */

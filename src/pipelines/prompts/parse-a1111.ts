@@ -7,14 +7,6 @@ const SQUARE_FACTOR = 1 / 1.1
 const TOKEN = /\\[\\()[\]]|\\|\(|\[|:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)|\)|\]|[^\\()[\]:]+|:/g
 const BREAK = /\s*\bBREAK\b\s*/
 
-/** `[from:to:0.5]` and `[a|b]`, which change the prompt between steps. */
-const SCHEDULED = /(?<!\\)\[[^[\]]*(?:\||:[^[\]]*:\s*[\d.]+\s*)[^[\]]*\]/
-
-/** Whether a prompt asks to be changed between steps. */
-export function hasSchedule(prompt: string): boolean {
-  return SCHEDULED.test(prompt)
-}
-
 /**
  * Reads `(text)` as 1.1 times, `[text]` as 1/1.1 times and `(text:1.3)` as 1.3 times as important; brackets multiply, a backslash makes them
  * letters, one that is never closed holds to the end. After `parse_prompt_attention` of the A1111 web UI.

@@ -11,7 +11,6 @@ import { type EncodedText, TextEncoder, type TextEncoderWish } from '../graphs/t
 import { EmbeddingCache } from './embedding-cache.ts'
 import type { EmbeddingFiles } from './embedding-files.ts'
 import { encodeWeighted } from './encode-weighted.ts'
-import { hasSchedule } from './parse-a1111.ts'
 
 const CACHE_BYTES = 64 * 1024 * 1024
 
@@ -62,7 +61,6 @@ export class PromptEncoder {
       if (cutText) warn(cutWarning(field, length, cutText))
       return await run(ids)
     }
-    if (syntax === 'a1111' && hasSchedule(text)) warn(scheduleWarning(field))
     const mostChunks = this.#takesOneChunk() ? 1 : Number.POSITIVE_INFINITY
     const leastChunks = item.leastChunks ?? 1
     const { cut, ...encoded } = await encodeWeighted({ syntax, text, tokenizer, length, leastChunks, mostChunks, run })
@@ -139,13 +137,5 @@ function fixedLengthWarning(field: string, length: number): ImageWarning {
     kind: 'adjusted',
     field,
     detail: `The UNet of this model takes ${length} tokens of text only; what goes beyond them is left out.`,
-  }
-}
-
-function scheduleWarning(field: string): ImageWarning {
-  return {
-    kind: 'ignored',
-    field,
-    detail: 'Prompts that change between steps ([a:b:0.5], [a|b]) are read as plain text in brackets.',
   }
 }
