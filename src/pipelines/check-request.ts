@@ -8,8 +8,10 @@ import type { ModelDescription } from './pipeline.ts'
 /** Rejects what a model could only fail at, without loading it: sizes, schedulers and files that are not there. */
 export function checkRequest({ capabilities, schedulerConfig }: ModelDescription, { size, diffusion = {} }: ImageRequest): void {
   if (size && capabilities.sizes) assertSize(size, capabilities.sizes)
-  const { scheduler: name, schedulerConfig: overrides } = diffusion
-  createScheduler({ name, modelConfig: schedulerConfig, overrides }).checkLists(diffusion)
+  const { scheduler: name, schedulerConfig: overrides, timesteps, sigmas } = diffusion
+  const scheduler = createScheduler({ name, modelConfig: schedulerConfig, overrides })
+  const isAligned = scheduler.alignsSteps && timesteps === undefined && sigmas === undefined
+  scheduler.checkLists(isAligned ? { timesteps: [scheduler.numTrainTimesteps] } : { timesteps, sigmas })
   const { loras = [], embeddings = [], controlnets = [], vae, refiner, upscale } = diffusion
   for (const { path } of loras) assertExists('lora', path)
   for (const { path } of embeddings) assertExists('embedding', path)

@@ -49,6 +49,7 @@ describe('steps that a request lists', () => {
     [{ scheduler: 'dpm++_2m', sigmas: [14, 0] }, /DPMSolverMultistepScheduler takes no list of sigmas/],
     [{ timesteps: [981], sigmas: [14, 0] }, /Give timesteps or sigmas, not both/],
     [{ timesteps: [] }, /The list of timesteps is empty/],
+    [{ scheduler: 'ddim_align_your_steps' }, /DDIMScheduler takes no list of timesteps/],
   ])('that the scheduler does not take are refused before anything loads: %j', async (lists, sentence) => {
     const description = await describeModel(folder)
     expect(() => checkRequest(description, request(lists))).toThrow(sentence)
