@@ -125,6 +125,9 @@ describe('SGLang’s LoRA routes', () => {
     const server = await startTestServer({ settings: { hfHubCache, hfHubOffline: true } })
     expect((await setLora(server, { lora_nickname: 'a', lora_path: 'org/ink' })).status).toBe(200)
     expect(await drawnWith(server)).toEqual([['lora.safetensors', 1]])
+    expect(await drawnWith(server, { lora: { path: 'org/ink', scale: 0.5 } })).toEqual([['lora.safetensors', 0.5]])
+    const unknown = await generate(server, { prompt: 'x', lora: { path: 'org/other' } })
+    expect([unknown.status, (await readJson(unknown)).error.param]).toEqual([400, 'lora'])
     const other = await setLora(server, { lora_nickname: 'b', lora_path: 'org/other' })
     expect([other.status, (await readJson(other)).detail]).toEqual([
       400,

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { LoraChoice } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
+import { fetchHubFile, parseHubFileName } from '../../models/hub/fetch-file.ts'
 import type { Services } from '../services.ts'
 import { findInside } from './find-inside.ts'
 import { wireJson, wireNumber, wireText } from './wire-fields.ts'
@@ -23,7 +24,7 @@ export const wireLora = wireJson(
   z.union([z.string(), LORA_FIELDS, z.array(z.union([z.string(), LORA_FIELDS])).max(16)]),
 ).describe('LoRA files from the folder that --lora_dir names, with their weights')
 
-/** Finds the files. By name: inside `--lora_dir`. By path: there or in the model store, and only for callers who may. */
+/** Finds the files. By name: inside `--lora_dir`. By path: there, in the model store or in the hub cache, and only for callers who may. */
 export async function readLoras(services: Services, value: z.output<typeof wireLora>, isAdmin: boolean): Promise<LoraChoice[]> {
   if (value === undefined) return []
   const list = Array.isArray(value) ? value : [value]
@@ -48,7 +49,21 @@ async function readLora(services: Services, fields: z.output<typeof LORA_FIELDS>
     const file = await findInside(resolve(root), wanted)
     if (file) return { path: file, weight }
   }
-  throw invalidLora(`There is no LoRA "${wanted}" in the folder that --lora_dir names.`)
+  const cached = path === undefined ? undefined : await findInCache(services, path)
+  if (cached !== undefined) return { path: cached, weight }
+  throw invalidLora(
+    `There is no LoRA "${wanted}" in the folder that --lora_dir names, and no file of the hub cache has that name.`,
+  )
+}
+
+/** A file of the hub that was downloaded before; undefined when it was not, or the path has another form. */
+async function findInCache({ settings }: Services, path: string): Promise<string | undefined> {
+  if (!parseHubFileName(path)) return undefined
+  const { signal } = new AbortController()
+  return await fetchHubFile(path, { ...settings, hfHubOffline: true }, { signal }).catch((error: unknown) => {
+    if (error instanceof DiffgentorError && error.code === 'model_not_found') return undefined
+    throw error
+  })
 }
 
 function invalidLora(message: string): DiffgentorError {
