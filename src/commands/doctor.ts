@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { basename } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { describeVariables, presentValue } from '../config/describe-variables.ts'
+import { describeVariables, findPresent } from '../config/describe-variables.ts'
 import { findUnknownVariables } from '../config/environment.ts'
 import { mergeSettings } from '../config/merge-settings.ts'
 import { programCacheFolder } from '../config/user-folders.ts'
@@ -38,7 +38,15 @@ interface DoctorReport {
   /** What is kept on disk for later runs, by kind. */
   cache: { folder: string; limitBytes: number; kinds: { name: string; bytes: number }[] }
   /** Every variable that is known, with its value where it is set. */
-  variables: { variables: string[]; expects: string; default: string | undefined; value: string | undefined }[]
+  variables: {
+    variables: string[]
+    expects: string
+    default: string | undefined
+    isSecret: boolean
+    /** The one that is set. */
+    variable: string | undefined
+    value: string | undefined
+  }[]
   warnings: string[]
 }
 
@@ -51,7 +59,9 @@ async function examine(): Promise<DoctorReport> {
     variables: facts.variables,
     expects: facts.expects,
     default: facts.default,
-    value: presentValue(facts),
+    isSecret: facts.isSecret,
+    variable: findPresent(facts)?.variable,
+    value: findPresent(facts)?.value,
   }))
   return {
     program: {
@@ -103,10 +113,17 @@ function describeReport({ program, machine, providers, models, cache, variables,
       ...cache.kinds.map(({ name, bytes }) => [name, formatBytes(bytes)]),
       ['limit', formatBytes(cache.limitBytes), cache.folder],
     ]),
+    section(
+      'Keys',
+      variables
+        .filter(({ isSecret }) => isSecret)
+        .map(({ variables: names, variable }) => [variable ?? bestKnown(names), variable ? 'set' : 'not set']),
+    ),
     section('Variables', [
-      ['variable', 'now', 'default', 'value'],
-      ...variables.map((facts) => [shortest(facts.variables), facts.value ?? '–', facts.default ?? '–', facts.expects]),
+      ['now', 'default', 'expects', 'variable'],
+      ...variables.map((facts) => [facts.value ?? '–', facts.default ?? '–', facts.expects, listNames(facts)]),
     ]),
+    'Variables without the name of a command also exist with it, such as DG_T2I_BACKEND beside DG_BACKEND.\n',
   ]
   if (warnings.length > 0)
     sections.push(
@@ -118,9 +135,20 @@ function describeReport({ program, machine, providers, models, cache, variables,
   return sections.join('\n')
 }
 
-/** The form that holds for the most commands, where there are several. */
-function shortest(variables: readonly string[]): string {
-  return variables.reduce((best, variable) => (variable.startsWith('DG_') && variable.length < best.length ? variable : best))
+/** The name that other programs use too, where there is one. */
+function bestKnown(variables: readonly string[]): string {
+  return variables.find((variable) => !variable.startsWith('DG_')) ?? variables[0]!
+}
+
+/** All names, the one that is set first; without the commands' own forms where one form serves all commands. */
+function listNames({ variables, variable }: DoctorReport['variables'][number]): string {
+  const shared = variables.find((name) => variables.includes(name.replace(/^DG_/, 'DG_SERVE_')))
+  const names = shared === undefined ? variables : variables.filter((name) => !isOwnForm(name, shared))
+  return [...new Set([...(variable === undefined ? [] : [variable]), ...names])].join(', ')
+}
+
+function isOwnForm(name: string, shared: string): boolean {
+  return /^(?:T2I|EDIT|SERVE)_/.test(name.slice(3)) && name.endsWith(shared.slice(3))
 }
 
 function section(title: string, rows: string[][]): string {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { estimateRun } from '../backends/hosted/estimate-run.ts'
+import { estimateRun, openBudget } from '../backends/hosted/estimate-run.ts'
 import { checkRun } from '../batch/check-run.ts'
 import { readLedgers } from '../batch/ledger-store.ts'
 import { RowPlanner } from '../batch/plan-row.ts'
@@ -50,6 +50,8 @@ export async function describeDryRun(facts: DryRunFacts): Promise<string> {
 
 async function countRows({ kind, dataset, backend, settings }: DryRunFacts): Promise<DryRunCounts> {
   const { isSelected } = await checkRun({ kind, dataset, backend, settings, version: '' })
+  // Refuses a budget without a price, as the run would.
+  if (backend.capabilities.paid) openBudget(backend.modelId, settings)
   const planner = new RowPlanner({ kind, settings, baseSeed: 0, sizes: backend.capabilities.sizes })
   const { states, spentUsd } = await readPast(settings, await dataset.countRows())
   const { total } = planRows(states, isSelected, settings, backend.capabilities.paid)

@@ -1,4 +1,5 @@
 import { openBudget } from '../backends/hosted/estimate-run.ts'
+import { standInForKeys } from '../backends/hosted/stand-in-keys.ts'
 import { BackendRegistry } from '../backends/registry.ts'
 import type { BatchEvent } from '../batch/batch-events.ts'
 import { formatLedgerLine } from '../batch/ledger-entry.ts'
@@ -75,7 +76,7 @@ export async function runBatchCommand(
 
 /** A model of the hub that is not here is downloaded first, but not to only say what a run would do. */
 async function openBackend(settings: BatchSettings, terminal: Terminal): Promise<ImageBackend> {
-  if (settings.dryRun) return await new BackendRegistry().open(settings)
+  if (settings.dryRun) return await new BackendRegistry().open(standInForKeys(settings))
   using display = createPullDisplay({
     terminal,
     hideProgress: !settings.progress,

@@ -36,9 +36,11 @@ export function describeVariables(): VariableFacts[] {
   return [...facts.values()]
 }
 
-/** The value of the first variable that is set, with secrets masked; undefined when none is. */
-export function presentValue(facts: VariableFacts, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+/** The first variable that is set and its value, with secrets masked; undefined when none is. */
+export function findPresent(
+  facts: VariableFacts,
+  environment: NodeJS.ProcessEnv = process.env,
+): { variable: string; value: string } | undefined {
   const variable = facts.variables.find((name) => environment[name])
-  if (!variable) return undefined
-  return facts.isSecret ? '(set)' : environment[variable]
+  return variable === undefined ? undefined : { variable, value: facts.isSecret ? '(set)' : environment[variable]! }
 }

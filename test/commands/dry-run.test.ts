@@ -9,6 +9,7 @@ import { describeDryRun } from '../../src/commands/dry-run.ts'
 import { BATCH_SETTINGS, type BatchSettings, SHARED_SETTINGS, withDefaults } from '../../src/config/settings.ts'
 import type { ImageBackend } from '../../src/contract/index.ts'
 import { openDataset } from '../../src/datasets/open-dataset.ts'
+import { runCli } from '../support/run-cli.ts'
 
 const ROWS = [
   { prompt: 'a fox', n: 2 },
@@ -44,6 +45,18 @@ describe('a dry run', () => {
     // Two at $0.25, one at $0.011.
     expect(told).toContain('cost  $0.51\n')
     expect(told).toContain('The budget of $0.40 would end the run early.')
+  })
+
+  it('needs no key, and refuses a budget without a price as the run would', async () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'dry-run-'))
+    onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
+    const args = ['t2i', '--prompt', 'a fox', '--dry_run']
+    const priced = await runCli([...args, '--backend', 'openai', '--model_name', 'gpt-image-1'], { cwd })
+    expect(priced).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^rows +1\nimages +1\ncost {2}\$0\.25\n/) })
+    expect((await runCli([...args, '--backend', 'gemini', '--price', '0.5'], { cwd })).stdout).toContain('cost  $0.50')
+    const unknown = await runCli([...args, '--backend', 'openai', '--model_name', 'nobody-knows', '--budget', '1'], { cwd })
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('--price') })
+    expect(readdirSync(cwd)).toEqual([])
   })
 
   it('says that a price is unknown', async () => {
