@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { runCli } from '../support/run-cli.ts'
 import { makePng } from './pictures.ts'
 import { fetchJson, startServe } from './served-command.ts'
-import { readJson } from './test-server.ts'
+import { readEvents, readJson } from './test-server.ts'
 
 async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'diffgentor-serve-'))
@@ -17,10 +17,11 @@ async function makeFolder(): Promise<string> {
 describe('diffgentor serve', () => {
   it('finishes what it draws on SIGTERM and exits with 143', async () => {
     const { url, child, ended } = await startServe(['--backend', 'fake'])
-    const drawing = fetchJson(url, '/v1/images/generations', { prompt: '[delay:300]' })
-    await expect.poll(async () => (await readJson(await fetch(`${url}/health`))).queue.running).toBe(1)
+    const body = JSON.stringify({ prompt: '[delay:300]', stream: true })
+    // The head of a stream comes when the request is at work.
+    const drawing = await fetch(`${url}/v1/images/generations`, { method: 'POST', body })
     child.kill('SIGTERM')
-    expect((await drawing).data).toHaveLength(1)
+    expect((await readEvents(drawing)).map(({ event }) => event)).toEqual(['image_generation.completed'])
     expect(await ended).toBe(143)
   })
 
@@ -63,7 +64,7 @@ describe('diffgentor serve', () => {
     expect(answer.status).toBe(200)
     expect(closed.stderr()).not.toContain('s3cret')
     const open = await startServe(['--backend', 'fake', '--host', '0.0.0.0'])
-    expect(open.stderr()).toContain('without a key')
+    await expect.poll(open.stderr).toContain('without a key')
   })
 
   it('draws the same bytes as the command line, from text and from pictures', async () => {

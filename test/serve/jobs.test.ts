@@ -32,9 +32,7 @@ async function upload(
 const get = async (server: TestServer, path: string): Promise<Json> => await readJson(await fetch(server.url + path))
 
 async function finish(server: TestServer, id: string): Promise<Json> {
-  await expect
-    .poll(async () => (await get(server, `/v1/jobs/${id}`)).status, { timeout: 10_000 })
-    .toMatch(/completed|failed|cancelled/)
+  await expect.poll(async () => (await get(server, `/v1/jobs/${id}`)).status).toMatch(/completed|failed|cancelled/)
   return await get(server, `/v1/jobs/${id}`)
 }
 

@@ -107,6 +107,8 @@ describe('a request that left', () => {
   })
 
   it('is ambiguous when time runs out, and its connection is closed', async () => {
+    // The connection stands already, so that all of the time is the request's.
+    await post(open(upstream.url), upstream.url)
     reply = 'hang'
     await expect(post(open(upstream.url, { timeoutMs: 50 }), upstream.url)).rejects.toMatchObject({
       code: 'upstream_ambiguous',

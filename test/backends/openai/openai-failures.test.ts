@@ -106,7 +106,7 @@ describe('the openai backend', () => {
 
   it('gives up after the time that the settings allow', async () => {
     reply = 'hang'
-    await using backend = await openAgainst(upstream.url, { openaiTimeout: 0.05 })
+    await using backend = await openAgainst(upstream.url, { openaiTimeout: 3 })
     await expect(backend.run(request, context)).rejects.toMatchObject({ code: 'upstream_ambiguous' })
     expect(upstream.requests).toHaveLength(1)
   })
