@@ -89,6 +89,16 @@ describe('POST /v1/images/edits', () => {
     expect((await readJson(broken)).detail).toMatch(/^Invalid image_url/)
   })
 
+  it('names the field of a picture that it does not fetch or cannot read', async () => {
+    const server = await startTestServer()
+    const [image, text] = [(await makePng(8, 8)).toString('base64'), Buffer.from('hello').toString('base64')]
+    const address = `${server.url}/health`
+    for (const [field, sent] of Object.entries({ image: address, mask: address, mask_image: text })) {
+      const response = await post(server, '/v1/images/edits', { prompt: 'x', image, [field]: sent })
+      expect([response.status, (await readJson(response)).error.param]).toEqual([400, field.replace('_image', '')])
+    }
+  })
+
   it('reads large JSON bodies beside the event loop, to the same pictures', async () => {
     const server = await startTestServer()
     const png = await makeUncompressedPng(900, 900)

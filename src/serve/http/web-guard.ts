@@ -16,7 +16,7 @@ export interface WebGuardOptions {
 
 const ALLOWED_METHODS = 'GET,HEAD,POST,PUT,PATCH,DELETE'
 const EXPOSED_HEADERS =
-  'x-request-id, retry-after, content-disposition, content-range, openai-poll-after-ms, x-seed, x-diffgentor-warnings'
+  'x-request-id, retry-after, content-disposition, content-range, openai-poll-after-ms, x-should-retry, retry-after-ms, x-seed, x-diffgentor-warnings'
 const DEFAULT_REQUEST_HEADERS = 'authorization, content-type, x-api-key, x-goog-api-key, api-key, x-request-id'
 
 /** Keeps web pages that the operator does not know away from a server without keys. */

@@ -13,11 +13,20 @@ export async function readPicture(
   signal: AbortSignal,
   field: string,
 ): Promise<Uint8Array> {
-  const bytes = await readReference(services, reference, signal, field)
-  const { maxImage } = services.limits
-  if (bytes.byteLength > maxImage) throw tooLarge(maxImage, 'The picture')
-  await readPictureHeader(bytes, { maxBytes: maxImage })
-  return bytes
+  try {
+    const bytes = await readReference(services, reference, signal, field)
+    const { maxImage } = services.limits
+    if (bytes.byteLength > maxImage) throw tooLarge(maxImage, 'The picture')
+    await readPictureHeader(bytes, { maxBytes: maxImage })
+    return bytes
+  } catch (thrown) {
+    throw thrown instanceof DiffgentorError ? nameField(thrown, field) : thrown
+  }
+}
+
+/** Those who fetch and read pictures do not know which field named them. */
+function nameField({ code, message, cause, retryAfterMs }: DiffgentorError, field: string): DiffgentorError {
+  return new DiffgentorError(code, message, { cause, retryAfterMs, field })
 }
 
 async function readReference(services: Services, reference: unknown, signal: AbortSignal, field: string): Promise<Uint8Array> {
