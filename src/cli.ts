@@ -14,7 +14,10 @@ const COMMANDS: Record<string, { describe: string; load: () => Promise<MakeComma
     load: async () => (await import('./commands/edit.ts')).editCommand,
   },
   serve: { describe: 'Offer the same over HTTP', load: async () => (await import('./commands/serve.ts')).serveCommand },
-  models: { describe: 'List models and tell about one', load: async () => (await import('./commands/models.ts')).modelsCommand },
+  models: {
+    describe: 'List, describe, download, remove and quantize models',
+    load: async () => (await import('./commands/models.ts')).modelsCommand,
+  },
   inspect: {
     describe: 'Print the recipe stored in a picture, or draw it again',
     load: async () => (await import('./commands/inspect.ts')).inspectCommand,

@@ -33,7 +33,7 @@ function describeOption(setting: Setting<NonNullable<unknown>>): Options {
   const shared: Options = {
     describe:
       (setting.placeholder ? `${setting.placeholder}: ` : '') +
-      setting.describe +
+      describeMeaning(setting) +
       (setting.default === undefined || setting.kind === 'flag' ? '' : ` [${String(setting.default)}]`),
     group: `${setting.group}:`,
     ...(setting.aliases && { alias: [...setting.aliases] }),
@@ -43,6 +43,11 @@ function describeOption(setting: Setting<NonNullable<unknown>>): Options {
   return isRepeatable
     ? { ...shared, type: 'string', array: true, nargs: 1 }
     : { ...shared, type: 'string', requiresArg: setting.standsAlone !== true }
+}
+
+/** What a setting does, with the words that it takes unless they are told already. */
+function describeMeaning({ describe, choices = [] }: Setting<NonNullable<unknown>>): string {
+  return choices.every((word) => describe.includes(word)) ? describe : `${describe} (${choices.join(', ')})`
 }
 
 /** Flags that every command has, and words that yargs puts among the arguments. */

@@ -33,7 +33,7 @@ export interface BackendCapabilities {
   generate: boolean
   /** Edits pictures. */
   edit: boolean
-  /** Honours a mask. */
+  /** Honors a mask. */
   mask: boolean
   negativePrompt: boolean
   /** The same seed gives the same picture. */

@@ -13,12 +13,12 @@ const UNET_FAMILIES: readonly PipelineFamily[] = [
   'latent-upscale',
 ]
 
-type Wish = readonly [field: string, given: unknown, isHonoured: boolean, why: string]
+type Wish = readonly [field: string, given: unknown, isHonored: boolean, why: string]
 
 /** Says which wishes of a request mean nothing to a family. */
 export function listIgnoredWishes(family: PipelineFamily, mode: DrawingMode, request: ImageRequest): ImageWarning[] {
   return [...listTextWishes(family, request), ...listDrawingWishes(family, mode, request), ...listFamilyWishes(family, request)]
-    .filter(([, given, isHonoured]) => given !== undefined && !isHonoured)
+    .filter(([, given, isHonored]) => given !== undefined && !isHonored)
     .map(([field, , , why]) => ({ kind: 'ignored', field, detail: `${field} is not used: ${why}.` }))
 }
 

@@ -183,7 +183,7 @@ it('works only the rows that the filter and the split leave to it', async () => 
   expect(Object.keys(listPictures(folder))).toEqual(['000000.png', '000002.png', '000006.png', '000008.png'])
 })
 
-it('tells what could not be honoured once, however many rows it concerns', async () => {
+it('tells what could not be honored once, however many rows it concerns', async () => {
   const backend = new WatchedBackend({ negativePrompt: false })
   const rows = Array.from({ length: 5 }, (_, row) => `row ${row}`)
   const { events } = await tryBatch({ folder: makeFolder(), rows, backend, settings: { negativePrompt: 'blur' } })

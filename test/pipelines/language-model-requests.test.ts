@@ -37,7 +37,7 @@ describe('a request that a model cannot serve is refused in one sentence', () =>
       /multiples of 16 .* got 152x192/,
     ],
     ['unidiffuser', { size: { width: 64, height: 64 } }, /draws only 128x128, got 64x64/],
-    ['wan_t2v', { size: { width: 64, height: 64 }, diffusion: { numFrames: 8 } }, /films of 5 frames, got 8/],
+    ['wan_t2v', { size: { width: 64, height: 64 }, diffusion: { numFrames: 8 } }, /films of up to 5 frames, got 8/],
   ] as const)('%s with %j', async (model, wishes, sentence) => {
     await expect(run(model, wishes)).rejects.toThrow(sentence)
   })

@@ -58,7 +58,7 @@ class Flux2Transformer(nn.Module):
 
 
 class Flux2VaeEncoder(nn.Module):
-    """sample [b,3,H,W] -> latent_sample [b,128,H/16,W/16]: the mean, 2x2-patchified and batch-normalised"""
+    """sample [b,3,H,W] -> latent_sample [b,128,H/16,W/16]: the mean, 2x2-patchified and batch-normalized"""
 
     def __init__(self, vae):
         super().__init__()

@@ -63,7 +63,7 @@ def vae_specs(vae, h=8, w=12):
 
 
 class VideoVaeEncoder(nn.Module):
-    """sample [b,3,1,H,W] -> latent_parameters [b,2C,1,h,w] (mean, log-variance; not normalised)"""
+    """sample [b,3,1,H,W] -> latent_parameters [b,2C,1,h,w] (mean, log-variance; not normalized)"""
 
     def __init__(self, vae):
         super().__init__()

@@ -25,7 +25,7 @@ export interface EnginePlan {
 
 const OPTIMIZATIONS = ['vae_slicing', 'vae_tiling', 'cpu_offload'] as const
 
-/** Reads the engine's settings; wishes that cannot be honoured become warnings. */
+/** Reads the engine's settings; wishes that cannot be honored become warnings. */
 export function planEngine(settings: BackendSettings): EnginePlan {
   const asked = new Set(settings.optimize ?? [])
   const cpuOffload = settings.enableCpuOffload || asked.has('cpu_offload')

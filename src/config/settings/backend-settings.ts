@@ -19,7 +19,7 @@ export const backendSettings = {
     ...backend,
     shapesPictures: true,
     aliases: ['model'],
-    describe: 'Built-in name, model folder, hub id org/name[@revision], or a provider’s model; default: the built-in model',
+    describe: "Built-in name, model folder, hub id org/name[@revision], or a provider's model; default: the built-in model",
   }),
   model_type: text({
     ...backend,

@@ -1,7 +1,7 @@
 import type { Drawing } from '../drawing.ts'
 import { toHeaderText, warningHeaders } from '../http/warning-headers.ts'
 
-/** What could not be honoured, one sentence each. */
+/** What could not be honored, one sentence each. */
 export function warningTexts({ warnings }: Pick<Drawing, 'warnings'>): string[] {
   return warnings.map((warning) => warning.detail)
 }
@@ -11,7 +11,7 @@ export function seedHeaders(seeds: readonly number[] | undefined): Record<string
   return seeds ? { 'x-seed': seeds.join(',') } : {}
 }
 
-/** Headers that every answer with pictures carries: the seeds, and what could not be honoured. */
+/** Headers that every answer with pictures carries: the seeds, and what could not be honored. */
 export function drawingHeaders(drawing: Drawing): Record<string, string> {
   const headers = warningHeaders(warningTexts(drawing))
   const seeds = drawing.images.map((image) => image.seed)
