@@ -30,16 +30,18 @@ export async function checkRun({ dataset, backend, settings, kind }: BatchOption
   return { isSelected, resultsPath: path !== undefined ? resolve(path) : kind === 'edit' ? 'default' : undefined }
 }
 
-/** What the settings ask of every row. Control pictures come with the rows. */
+/** What the settings ask of every row. Pictures come with the rows. */
 function requestOfSettings(settings: BatchSettings): ImageRequest {
   const { size, width, height, numImagesPerPrompt, numInferenceSteps, guidanceScale } = settings
+  const diffusion = toDiffusionOptions({ ...settings, controlnet: undefined }, { controlImages: [], ipAdapterImages: [] })
+  const ipAdapter = settings.ipAdapterImage && { images: [], scale: settings.ipAdapterScale }
   return {
     prompt: '',
     numImages: numImagesPerPrompt,
     size: size ?? (width !== undefined && height !== undefined ? { width, height } : undefined),
     numInferenceSteps,
     guidanceScale,
-    diffusion: toDiffusionOptions({ ...settings, controlnet: undefined }, { controlImages: [], ipAdapterImages: [] }),
+    diffusion: ipAdapter ? { ...diffusion, ipAdapter } : diffusion,
   }
 }
 

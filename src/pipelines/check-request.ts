@@ -3,11 +3,14 @@ import type { ImageRequest } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import { createScheduler } from '../schedulers/create-scheduler.ts'
 import { assertSize } from './folder/size-rule.ts'
+import { unfitPicture } from './ip-adapter/assert-ip-adapter.ts'
 import type { ModelDescription } from './pipeline.ts'
 
-/** Rejects what a model could only fail at, without loading it: sizes, schedulers and files that are not there. */
-export function checkRequest({ capabilities, schedulerConfig }: ModelDescription, { size, diffusion = {} }: ImageRequest): void {
+/** Rejects what a model could only fail at, without loading it: sizes, schedulers, pictures that it cannot look at, and files that are not there. */
+export function checkRequest(description: ModelDescription, { size, diffusion = {} }: ImageRequest): void {
+  const { capabilities, schedulerConfig, noIpAdapter } = description
   if (size && capabilities.sizes) assertSize(size, capabilities.sizes)
+  if (diffusion.ipAdapter && noIpAdapter !== undefined) throw unfitPicture(noIpAdapter)
   const { scheduler: name, schedulerConfig: overrides, timesteps, sigmas } = diffusion
   const scheduler = createScheduler({ name, modelConfig: schedulerConfig, overrides })
   const isAligned = scheduler.alignsSteps && timesteps === undefined && sigmas === undefined

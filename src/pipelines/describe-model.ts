@@ -1,6 +1,7 @@
 import type { BackendCapabilities } from '../contract/index.ts'
 import { filmRule } from './folder/films.ts'
 import { inspectModel, type ModelFacts } from './folder/inspect-model.ts'
+import { whyNoIpAdapter } from './ip-adapter/assert-ip-adapter.ts'
 import type { ModelDescription, StoredPrecision } from './pipeline.ts'
 import { canRead } from './unidiffuser/picture-reader.ts'
 
@@ -17,6 +18,7 @@ export function describeFacts(facts: ModelFacts): ModelDescription {
     components: facts.components,
     capabilities: capabilitiesOf(facts),
     readsPictures: canRead(facts),
+    noIpAdapter: whyNoIpAdapter(facts),
     looksAtReferences: facts.traits.references !== undefined,
     defaults: facts.defaults,
     scheduler: String(facts.schedulerConfig['_class_name'] ?? facts.traits.scheduler['_class_name']),

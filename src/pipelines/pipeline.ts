@@ -135,6 +135,8 @@ export interface ModelDescription {
   capabilities: BackendCapabilities
   /** Describes and embeds pictures. */
   readsPictures: boolean
+  /** Why pictures for an IP-Adapter cannot be looked at; absent: they can. */
+  noIpAdapter: string | undefined
   /** Edits draw from noise and look at their pictures, which keep the sizes they have. */
   looksAtReferences: boolean
   /** The model's own defaults: `generation_config.json` first, then the family's. */

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -106,5 +106,17 @@ describe('t2i with pictures for an IP-Adapter', () => {
       const { values } = readGolden(golden, 'image')
       expect(pixels.every((value, i) => Math.abs(value - values[i]!) <= 1)).toBe(true)
     }
+  })
+
+  it('ends before the first row where the model cannot look at them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diffgentor-ip-adapter-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const { code, stderr } = await runCli([
+      ...['t2i', '--model_name', fixturePath('models/sd15-tiny'), '--prompt', 'a fox', '--output_dir', join(folder, 'out')],
+      ...['--ip_adapter_image', fixturePath('images/inputs/d-150x101.png')],
+    ])
+    expect(code).toBe(2)
+    expect(stderr).toContain('tools/export/export_ip_adapter.py')
+    expect(existsSync(join(folder, 'out', 'ledger.jsonl'))).toBe(false)
   })
 })

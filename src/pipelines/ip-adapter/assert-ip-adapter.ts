@@ -12,30 +12,30 @@ const FAMILIES: readonly PipelineFamily[] = [
   'latent-consistency',
 ]
 
-/** Rejects pictures that a model cannot look at, or not in the way that was asked for. */
-export function assertIpAdapter({ family, folder, signatures }: ModelFacts, choice: IpAdapterChoice | undefined): void {
-  if (choice === undefined) return
-  if (!FAMILIES.includes(family)) {
-    throw unfit(
-      `Models of the family ${family} have no IP-Adapter here, only Stable Diffusion and SDXL; leave ip_adapter_image out.`,
-    )
+/** One sentence on why a model cannot look at pictures of an IP-Adapter; undefined where it can. */
+export function whyNoIpAdapter({ family, signatures }: ModelFacts): string | undefined {
+  const unet = signatures.get('unet')
+  if (!unet || !FAMILIES.includes(family)) {
+    return `Models of the family ${family} have no IP-Adapter here, only Stable Diffusion and SDXL have; leave ip_adapter_image out.`
   }
-  const unet = signatures.get('unet')!
   if (!findInput(unet, 'imageEmbeds')) {
-    throw unfit(
-      'The UNet of this model has no input for an IP-Adapter; add one with tools/export/export_ip_adapter.py (docs/models.md), or leave ip_adapter_image out.',
-    )
+    return 'The UNet of this model has no input for an IP-Adapter; add one with tools/export/export_ip_adapter.py (docs/models.md), or leave ip_adapter_image out.'
   }
-  if (!signatures.has('image_encoder')) {
-    throw unfit(
-      'This model has no image encoder (image_encoder/model.onnx), which its IP-Adapter needs; export it again with one.',
-    )
-  }
+  if (signatures.has('image_encoder')) return undefined
+  return 'This model has no image encoder (image_encoder/model.onnx), which its IP-Adapter needs; export it again with one.'
+}
+
+/** Rejects pictures that a model cannot look at, or not in the way that was asked for. */
+export function assertIpAdapter(facts: ModelFacts, choice: IpAdapterChoice | undefined): void {
+  if (choice === undefined) return
+  const problem = whyNoIpAdapter(facts)
+  if (problem !== undefined) throw unfitPicture(problem)
+  const unet = facts.signatures.get('unet')!
   const most = fixedDimension(unet, 'imageEmbeds', 1)
   if (most !== undefined && choice.images.length !== most) {
-    throw unfit(`The IP-Adapter of this model takes ${most} picture(s) at once, got ${choice.images.length}.`)
+    throw unfitPicture(`The IP-Adapter of this model takes ${most} picture(s) at once, got ${choice.images.length}.`)
   }
-  const baked = bakedScale(folder.configs.get('unet'))
+  const baked = bakedScale(facts.folder.configs.get('unet'))
   if (findInput(unet, 'ipAdapterScale') || choice.scale === undefined || choice.scale === baked) return
   throw new DiffgentorError(
     'unsupported',
@@ -50,6 +50,6 @@ function bakedScale(config: Readonly<Record<string, unknown>> | undefined): numb
   return typeof told === 'number' ? told : 1
 }
 
-function unfit(message: string): DiffgentorError {
+export function unfitPicture(message: string): DiffgentorError {
   return new DiffgentorError('unsupported', message, { field: 'ip_adapter_image' })
 }
