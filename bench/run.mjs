@@ -5,6 +5,10 @@ import { fileURLToPath } from 'node:url'
 const BENCHMARKS = {
   startup: { file: 'startup.mjs', describe: 'start-up of the program, against bare Node' },
   image: { file: 'image.mjs', describe: 'a warm image, against the time inside ONNX Runtime' },
+  transformers: {
+    file: 'transformers.ts',
+    describe: 'what lies outside ONNX Runtime in each transformer family, with tiny models',
+  },
   batch: { file: 'batch.mjs', describe: 'rows a second, memory and resume on the fake backend' },
   datasets: { file: 'read-datasets.ts', describe: 'reading data sets' },
   hosted: { file: 'hosted.mjs', describe: 'requests a second to an upstream that answers at once' },

@@ -8,6 +8,8 @@ const RIDGE = 1e-3
 const COLORS = 3
 /** Latents of one picture that enter the fit: plenty for a few hundred unknowns. */
 const SAMPLES = 1024
+/** Latents after which the fit stays as it is. */
+const ENOUGH_SAMPLES = 16 * SAMPLES
 
 /** A linear map from latents to colors, fitted to the pictures that were decoded in full: rough, but free. */
 export class LatentPreview {
@@ -24,6 +26,7 @@ export class LatentPreview {
 
   /** Takes latents [1, C, h, w] and their picture [1, 3, H, W] into the fit. */
   learn(latents: Tensor, picture: Tensor): void {
+    if (this.#seen >= ENOUGH_SAMPLES) return
     const [, channels = 1, height = 1, width = 1] = latents.shape
     const plane = height * width
     const size = channels + 1
