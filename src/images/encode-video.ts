@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import type { RawPicture } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
-import { readBoxes } from './iso-boxes.ts'
+import { findBox, readBoxes } from './iso-boxes.ts'
 import { makeMp4 } from './mp4-file.ts'
 import { type Recipe, serializeRecipe } from './recipe.ts'
 import { makeXmp } from './xmp-packet.ts'
@@ -74,12 +74,5 @@ function takeKeyFrame(avif: Buffer): KeyFrame {
 }
 
 function findConfiguration(meta: Buffer | undefined): Buffer | undefined {
-  const properties = meta && findBox(meta.subarray(4), 'iprp')
-  const container = properties && findBox(properties, 'ipco')
-  return container && findBox(container, 'av1C')
-}
-
-function findBox(bytes: Buffer, type: string): Buffer | undefined {
-  for (const box of readBoxes(bytes)) if (box.type === type) return box.content
-  return undefined
+  return findBox(meta?.subarray(4), 'iprp', 'ipco', 'av1C')
 }

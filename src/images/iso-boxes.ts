@@ -16,6 +16,14 @@ export function* readBoxes(bytes: Buffer): Generator<IsoBox> {
   }
 }
 
+/** Content of the first box on a path of boxes that hold nothing but boxes; undefined when one is not there. */
+export function findBox(bytes: Buffer | undefined, ...path: readonly string[]): Buffer | undefined {
+  const [type, ...rest] = path
+  if (type === undefined || bytes === undefined) return bytes
+  for (const box of readBoxes(bytes)) if (box.type === type) return findBox(box.content, ...rest)
+  return undefined
+}
+
 /** A box around its parts. */
 export function makeBox(type: string, ...parts: readonly Uint8Array[]): Buffer {
   const size = parts.reduce((total, part) => total + part.byteLength, 8)

@@ -2,6 +2,8 @@ import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import type { RawPicture } from '../../src/contract/index.ts'
 import { encodeVideo } from '../../src/images/encode-video.ts'
+import type { Av1Film } from '../../src/images/mp4-file.ts'
+import { decodeFrame, joinVideos, readVideo } from '../../src/images/read-video.ts'
 import { readXmpRecipe } from '../../src/images/xmp-packet.ts'
 
 const SIZE = { width: 48, height: 32 }
@@ -90,4 +92,21 @@ it('stops between frames, and refuses no frames at all', async () => {
   const signal = AbortSignal.abort(new Error('left'))
   await expect(encodeVideo(COLORS.map(flatFrame), { framesPerSecond: 8, signal })).rejects.toThrow('left')
   await expect(encodeVideo([], { framesPerSecond: 8 })).rejects.toThrow('at least one frame')
+})
+
+it('reads its own films back, joins them and decodes their frames', async () => {
+  const options = { framesPerSecond: 23.976 }
+  const [first, second] = [COLORS, [COLORS[2], COLORS[0]]].map(async (colors) =>
+    readVideo(await encodeVideo(colors.map(flatFrame), options)),
+  ) as [Promise<Av1Film>, Promise<Av1Film>]
+  const joined = readVideo(joinVideos(await first, await second))
+  expect(joined.size).toEqual(SIZE)
+  expect(joined.framesPerSecond).toBeCloseTo(23.976)
+  expect(joined.samples).toHaveLength(4)
+  for (const [place, color] of [...COLORS, COLORS[0]].entries()) {
+    const { pixels, ...frame } = await decodeFrame(joined, place)
+    expect(frame).toMatchObject(SIZE)
+    expect([...pixels.subarray(0, 3)].every((value, channel) => Math.abs(value - color[channel]!) <= 4)).toBe(true)
+  }
+  expect(() => readVideo(Buffer.from('no film'))).toThrow('none that diffgentor wrote')
 })

@@ -1,7 +1,8 @@
 import OpenAI, { toFile } from 'openai'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { makePng } from './pictures.ts'
+import { readVideo } from '../../src/images/read-video.ts'
+import { lookAt, makePng } from './pictures.ts'
 import { type Json, post, readJson, startTestServer, type TestServer } from './test-server.ts'
 
 const get = (server: TestServer, path: string, headers: Record<string, string> = {}) => fetch(server.url + path, { headers })
@@ -228,20 +229,58 @@ describe('videos', () => {
     expect((await post(forgetful, '/v1/videos', { prompt: 'x' })).status).toBe(400)
   })
 
-  it('are edited by their id; longer films and characters are not offered', async () => {
+  it('are edited by their id; characters are not offered', async () => {
     const server = await startTestServer()
     const { id } = await order(server, { prompt: 'x', ...SHORT })
     const edited = await client(server).videos.edit({ prompt: 'y', video: { id } })
     expect(edited).toMatchObject({ prompt: 'y', remixed_from_video_id: id })
     const film = await toFile(Buffer.from('film'), 'film.mp4')
     await expect(client(server).videos.edit({ prompt: 'y', video: film })).rejects.toMatchObject({ status: 400 })
-    await expect(
-      new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'any', maxRetries: 2 }).videos.extend({
-        prompt: 'y',
-        seconds: '4',
-        video: { id },
-      }),
-    ).rejects.toMatchObject({ status: 501 })
+    await expect(client(server).videos.createCharacter({ name: 'y', video: film })).rejects.toMatchObject({ status: 501 })
+  })
+
+  it('go on behind their end, from their last frame, and are remixed with their beginning', async () => {
+    const server = await startTestServer()
+    const { videos } = client(server)
+    const load = async (id: string, variant?: 'thumbnail' | 'spritesheet') =>
+      Buffer.from(await (await videos.downloadContent(id, variant && { variant })).arrayBuffer())
+    const { id } = await order(server, { prompt: 'x', ...SHORT, seed: 7 })
+    await settle(server, id)
+    const first = readVideo(await load(id))
+
+    const longer = await videos.extend({ prompt: 'y', seconds: '4', video: { id } })
+    expect(longer).toMatchObject({ status: 'queued', prompt: 'y', remixed_from_video_id: id, seconds: '5', num_frames: 41 })
+    expect(await settle(server, longer.id)).toMatchObject({ status: 'completed', size: '32x16', seed: 7 })
+    const drawn = server.backend.requests.at(-1)!
+    expect(drawn).toMatchObject({ prompt: 'y', size: { width: 32, height: 16 }, diffusion: { numFrames: 33 } })
+    expect(await lookAt(drawn.edit!.images[0]!)).toEqual({ width: 32, height: 16, format: 'png' })
+    const film = readVideo(await load(longer.id))
+    expect(film.samples).toHaveLength(41)
+    expect(film.samples.slice(0, 9)).toEqual(first.samples)
+    expect(film.framesPerSecond).toBe(8)
+    expect(await lookAt(await load(longer.id, 'thumbnail'))).toMatchObject({ width: 32, height: 16, format: 'webp' })
+    expect((await lookAt(await load(longer.id, 'spritesheet'))).format).toBe('jpeg')
+
+    const remixed = await videos.remix(longer.id, { prompt: 'z' })
+    await settle(server, remixed.id)
+    expect(readVideo(await load(remixed.id)).samples.slice(0, 9)).toEqual(first.samples)
+    expect(server.backend.requests.at(-1)!.edit!.images[0]).toEqual(drawn.edit!.images[0])
+  })
+
+  it('do not go on before they are finished, nor where the model begins with text alone', async () => {
+    const server = await startTestServer()
+    const { release } = server.backend.hold()
+    const { id } = await order(server, { prompt: 'x', ...SHORT })
+    const extend = async (one: TestServer, video: string) =>
+      await post(one, '/v1/videos/extensions', { prompt: 'y', video: { id: video } })
+    expect((await extend(server, id)).status).toBe(400)
+    expect((await extend(server, 'video_none')).status).toBe(404)
+    release()
+    const blind = await startTestServer({ abilities: { edit: false } })
+    const film = await order(blind, { prompt: 'x', ...SHORT })
+    await settle(blind, film.id)
+    const refused = await extend(blind, film.id)
+    expect([refused.status, (await readJson(refused)).error.param]).toEqual([400, 'video'])
   })
 })
 

@@ -5,6 +5,7 @@ import { describeProblem } from '../../http/problem.ts'
 import type { ImageStore } from '../../image-store.ts'
 import { warningTexts } from '../../requests/drawing-headers.ts'
 import type { Services } from '../../services.ts'
+import { planExtension } from './plan-extension.ts'
 import type { Video, VideoPlan } from './video.ts'
 import { keepVideo, removeFiles } from './video-files.ts'
 
@@ -30,13 +31,15 @@ export class VideoBoard {
   /** Puts a video into the server's queue. Throws at once when the queue is full. */
   async order(plan: VideoPlan, owner: string, remixedFrom?: string): Promise<Video> {
     const { edit, ...request } = plan.order.request
+    const kept = [...(edit?.images ?? []), ...(plan.beginning ? [plan.beginning] : [])]
     const video: Video = {
       id: `video_${randomBytes(16).toString('hex')}`,
       owner,
-      plan: { ...plan, order: { ...plan.order, request } },
+      plan: { ...plan, beginning: undefined, order: { ...plan.order, request } },
       createdAt: unixSeconds(),
       remixedFrom,
       reference: undefined,
+      goesOn: plan.beginning !== undefined,
       size: plan.size,
       state: 'pending',
       ticket: undefined,
@@ -60,8 +63,8 @@ export class VideoBoard {
     video.ticket = started.ticket
     const entry: Entry = { video, controller, work: Promise.resolve() }
     this.#entries.set(video.id, entry)
-    entry.work = this.#follow(entry, started)
-    if (edit) video.reference = await this.#store.add(edit.images, 'application/octet-stream')
+    entry.work = this.#follow(entry, plan, started)
+    if (kept.length > 0) video.reference = await this.#store.add(kept, 'application/octet-stream')
     return video
   }
 
@@ -69,10 +72,21 @@ export class VideoBoard {
   async remix(id: string, owner: string, prompt: string): Promise<Video> {
     const { video } = this.#find(id, owner)
     const { order } = video.plan
-    const images = video.reference === undefined ? [] : await this.#readReference(video.reference)
-    const edit = images.length > 0 ? { images } : undefined
-    const plan = { ...video.plan, order: { ...order, request: { ...order.request, prompt, edit } } }
+    const kept = video.reference === undefined ? [] : await this.#readReference(video.reference)
+    const beginning = video.goesOn ? kept.pop() : undefined
+    const edit = kept.length > 0 ? { images: kept } : undefined
+    const plan = { ...video.plan, beginning, order: { ...order, request: { ...order.request, prompt, edit } } }
     return await this.order(plan, owner, id)
+  }
+
+  /** Another video that begins with all of a finished one and goes on for so many seconds. */
+  async extend(id: string, owner: string, prompt: string, seconds: number | undefined): Promise<Video> {
+    const { video } = this.#find(id, owner)
+    const film = video.files && (await this.#store.read(video.files.video, 0))
+    if (!film) {
+      throw new DiffgentorError('invalid_request', 'Only a video that is completed can be extended.', { field: 'video' })
+    }
+    return await this.order(await planExtension(video, film.bytes, prompt, seconds), owner, id)
   }
 
   /** Throws `not_found` for a video that does not exist, is over, or belongs to another key. */
@@ -95,12 +109,12 @@ export class VideoBoard {
     return this.#services.store!
   }
 
-  async #follow({ video, controller }: Entry, { drawing }: StartedDrawing): Promise<void> {
+  async #follow({ video, controller }: Entry, plan: VideoPlan, { drawing }: StartedDrawing): Promise<void> {
     try {
       const { images, warnings } = await drawing
       const [image] = images
       video.size = image!.size
-      const files = await keepVideo(this.#store, video.plan, image!, controller.signal)
+      const files = await keepVideo(this.#store, plan, image!, controller.signal)
       // It may have been removed in the meantime.
       if (!this.#entries.has(video.id)) await removeFiles(this.#store, files)
       video.files = files

@@ -42,6 +42,10 @@ export const VIDEO_EDIT_FIELDS = REMIX_FIELDS.extend({
   video: wireJson(z.union([z.object({ id: z.string() }), z.string()])).describe('{"id": …} of a video of this server'),
 })
 
+export const EXTENSION_FIELDS = VIDEO_EDIT_FIELDS.extend({
+  seconds: VIDEO_FIELDS.shape.seconds.describe('How long it goes on, default 4'),
+})
+
 export const VIDEO_PAGE = z.object({
   limit: wireInteger(1, 100).describe('Videos of a page, default 20'),
   after: wireText.describe('Last video of the page before'),

@@ -4,6 +4,7 @@ import { encodePicture } from '../../../images/encode-picture.ts'
 import { encodeVideo } from '../../../images/encode-video.ts'
 import { enlargePicture } from '../../../images/enlarge-picture.ts'
 import { joinSheet } from '../../../images/join-sheet.ts'
+import { decodeFrame, joinVideos, readVideo } from '../../../images/read-video.ts'
 import type { DrawnImage } from '../../drawing.ts'
 import type { ImageStore } from '../../image-store.ts'
 import type { VideoFiles, VideoPlan } from './video.ts'
@@ -12,7 +13,7 @@ import type { VideoFiles, VideoPlan } from './video.ts'
 const SHEET_FRAMES = 20
 const SHEET_SIDE = 160
 
-/** Encodes a drawn video, its first frame and a sheet of some frames, and keeps them in the store. */
+/** Encodes a drawn video behind the one that it goes on from, its first frame and a sheet of some frames, and keeps them in the store. */
 export async function keepVideo(
   store: ImageStore,
   plan: VideoPlan,
@@ -20,15 +21,24 @@ export async function keepVideo(
   signal: AbortSignal,
 ): Promise<VideoFiles> {
   if (!frames) throw new DiffgentorError('internal', `The model ${plan.order.model.id} gave back a picture in place of a video.`)
-  const { framesPerSecond } = plan
-  const film = await encodeVideo(frames, { framesPerSecond, quality: plan.order.quality, recipe, signal })
-  const sheet = await drawSheet(frames)
+  const { framesPerSecond, beginning } = plan
+  const drawn = await encodeVideo(frames, { framesPerSecond, quality: plan.order.quality, recipe, signal })
+  const film = beginning ? joinVideos(readVideo(beginning), readVideo(drawn)) : drawn
+  const [first, sheet] = beginning ? await lookInto(film) : [bytes, await drawSheet(spread(frames))]
   const [video, thumbnail, spritesheet] = await Promise.all([
     store.add([film], 'video/mp4'),
-    store.add([bytes], 'image/webp'),
+    store.add([first], 'image/webp'),
     store.add([sheet], 'image/jpeg'),
   ])
   return { video, thumbnail, spritesheet }
+}
+
+/** The first frame and the sheet of a film of which not all frames are at hand. */
+async function lookInto(bytes: Uint8Array): Promise<[first: Uint8Array, sheet: Uint8Array]> {
+  const film = readVideo(bytes)
+  const chosen: RawPicture[] = []
+  for (const place of spread([...film.samples.keys()])) chosen.push(await decodeFrame(film, place))
+  return [await encodePicture(chosen[0]!, { format: 'webp' }), await drawSheet(chosen)]
 }
 
 /** Forgets the files of a video. */
@@ -36,9 +46,13 @@ export async function removeFiles(store: ImageStore, files: VideoFiles | undefin
   await Promise.all(Object.values(files ?? {}).map((id: string) => store.remove(id)))
 }
 
-async function drawSheet(frames: readonly RawPicture[]): Promise<Uint8Array> {
-  const every = Math.ceil(frames.length / SHEET_FRAMES)
-  const chosen = frames.filter((_, place) => place % every === 0)
+/** So many of some things, evenly, as a sheet holds. */
+function spread<T>(all: readonly T[]): T[] {
+  const every = Math.ceil(all.length / SHEET_FRAMES)
+  return all.filter((_, place) => place % every === 0)
+}
+
+async function drawSheet(chosen: readonly RawPicture[]): Promise<Uint8Array> {
   const small = await Promise.all(chosen.map(shrink))
   return await encodePicture(joinSheet(small.map((frame) => [frame])), { format: 'jpeg' })
 }

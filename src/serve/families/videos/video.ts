@@ -12,6 +12,8 @@ export interface VideoPlan {
   size: Size
   frames: number
   framesPerSecond: number
+  /** The film, as MP4, that this one goes on from: its frames stand before those that are drawn, and count among `frames`. */
+  beginning?: Uint8Array | undefined
   /** Sentences about what could not be done as asked. */
   notes: readonly string[]
 }
@@ -28,13 +30,14 @@ export interface Video {
   readonly id: string
   /** Digest of the key that ordered it; others do not see it. */
   readonly owner: string
-  /** Its order holds no pictures: those lie in the store under `reference`. */
+  /** It holds neither pictures nor a film: those lie in the store under `reference`. */
   readonly plan: VideoPlan
   /** Unix seconds. */
   readonly createdAt: number
   readonly remixedFrom: string | undefined
-  /** Where the pictures lie that it begins with. */
+  /** Where the pictures lie that it begins with and, behind them, the film that it goes on from. */
   reference: string | undefined
+  readonly goesOn: boolean
   /** In pixels. */
   size: Size
   state: 'pending' | 'completed' | 'failed'
