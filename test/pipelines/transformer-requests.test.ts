@@ -199,6 +199,12 @@ describe('a folder that is not whole', () => {
     await expect(openPipeline({ folder })).rejects.toThrow(/lacks the component text_encoder_2/)
   })
 
+  it('is told by the tokenizer that it lacks', async () => {
+    const folder = await copyModel('sd3')
+    await rm(join(folder, 'tokenizer_3'), { recursive: true })
+    await expect(describeModel(folder)).rejects.toThrow(/lacks the tokenizer_3 of its text_encoder_3/)
+  })
+
   it('warns when SD3 names a T5 that is not there', async () => {
     const folder = await copyModel('sd3')
     await rm(join(folder, 'text_encoder_3'), { recursive: true })

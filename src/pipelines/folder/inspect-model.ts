@@ -5,6 +5,7 @@ import type { GraphSignature } from '../../onnx-proto/graph-signature.ts'
 import { parseSchedulerConfig } from '../../schedulers/scheduler-config.ts'
 import type { ModelComponent, ModelDefaults, PipelineFamily, StoredPrecision } from '../pipeline.ts'
 import { assertPrecision } from './assert-precision.ts'
+import { assertTokenizers } from './assert-tokenizers.ts'
 import { fixedDimension } from './denoiser-inputs.ts'
 import { detectFamily, parseFamily } from './detect-family.ts'
 import { detectTransformerFamily } from './detect-transformer-family.ts'
@@ -70,6 +71,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     : detectTransformerFamily({ path, transformer: transformer!, className: folder.index['_class_name'], asked })
   const traits = adjustTraits(family, FAMILY_TRAITS[family], { denoiser, index: folder.index, root: folder.root })
   assertComplete(path, signatures, traits)
+  await assertTokenizers(path, folder)
   if (options.modelType) warnings.push(...compareFamilies(options.modelType, family))
   const schedulerConfig = folder.schedulerConfig ? parseSchedulerConfig(folder.schedulerConfig) : traits.scheduler
   if (!folder.schedulerConfig) warnings.push(missingScheduler(traits))
