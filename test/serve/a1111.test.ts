@@ -348,12 +348,27 @@ describe('AUTOMATIC1111: progress', () => {
     const drawing = txt2img(server, { prompt: 'x', steps: 4 })
     await started
     await expect.poll(async () => (await ask(server, 'progress')).progress).toBe(1)
-    const { current_image: image, state } = await ask(server, 'progress')
+    const { current_image: image, state, eta_relative: seconds } = await ask(server, 'progress')
+    expect(seconds).toBe(0)
     expect(state).toMatchObject({ sampling_step: 4, sampling_steps: 4 })
     expect(await lookAt(fromBase64(image))).toMatchObject({ width: 64, format: 'png' })
     expect((await ask(server, 'progress?skip_current_image=true')).current_image).toBeNull()
     finish()
     expect((await drawing).status).toBe(200)
+  })
+
+  it('counts the second pass over each picture', async () => {
+    const server = await startTestServer()
+    const shares: number[] = []
+    const run = server.backend.run.bind(server.backend)
+    server.backend.run = async (request, context) => {
+      const result = await run(request, context)
+      shares.push((await ask(server, 'progress')).progress)
+      return result
+    }
+    const hires = { enable_hr: true, hr_scale: 2, denoising_strength: 0.5 }
+    await txt2img(server, { prompt: 'x', width: 32, height: 32, steps: 4, batch_size: 3, ...hires })
+    expect(shares).toEqual([0.25, 0.5, 0.75, 1])
   })
 
   it('skips one turn and draws the others', async () => {

@@ -19,7 +19,7 @@ const UNIT = z.object({
   guidance_end: wireNumber(0, 1),
 })
 
-const SCRIPT = z.object({ args: z.array(z.record(z.string(), z.unknown())).max(8) })
+const SCRIPT = z.object({ args: z.array(z.record(z.string(), z.unknown())).max(8).default([]) })
 
 type Unit = z.output<typeof UNIT>
 

@@ -15,19 +15,26 @@ export class Sitting {
   /** The newest rough view of an unfinished picture. */
   preview: RawPicture | undefined
   totalSteps = 0
+  /** Passes of one turn: the first over all of its pictures, further ones over one each. */
+  readonly #passes: number
   readonly #pictures: number
+  #pass = 0
   #steps = new Map<number, number>()
+  /** When drawing began, in milliseconds of the process's clock. */
+  #workSince: number | undefined
   #ending = new AbortController()
 
-  constructor(owner: string, turns: number, pictures: number) {
+  constructor(owner: string, { turns, pictures, passes }: { turns: number; pictures: number; passes: number }) {
     this.owner = owner
     this.turns = turns
     this.#pictures = pictures
+    this.#passes = passes
   }
 
   /** Begins a turn; the signal fires when it is skipped or interrupted. */
   begin(turn: number): AbortSignal {
     this.turn = turn
+    this.#pass = 0
     this.isSkipped = false
     this.ticket = undefined
     this.preview = undefined
@@ -36,7 +43,15 @@ export class Sitting {
     return this.#ending.signal
   }
 
+  /** Begins the second pass over a picture. */
+  beginPass(ticket: Ticket<unknown>): void {
+    this.#pass++
+    this.ticket = ticket
+    this.#steps = new Map()
+  }
+
   readonly follow = (event: Progress): void => {
+    this.#workSince ??= performance.now()
     if (event.phase === 'preview') this.preview = event.picture
     if (event.phase !== 'step-end') return
     this.totalSteps = event.totalSteps
@@ -51,8 +66,16 @@ export class Sitting {
   /** Share of the whole request that is done, 0–1. */
   get share(): number {
     const steps = [...this.#steps.values()].reduce((total, step) => total + step, 0)
-    const inTurn = this.totalSteps > 0 ? steps / (this.totalSteps * this.#pictures) : 0
-    return Math.min(1, (this.turn + Math.min(1, inTurn)) / this.turns)
+    const pictures = this.#pass === 0 ? this.#pictures : 1
+    const inPass = this.totalSteps > 0 ? Math.min(1, steps / (this.totalSteps * pictures)) : 0
+    return Math.min(1, (this.turn + (this.#pass + inPass) / this.#passes) / this.turns)
+  }
+
+  /** Seconds until all of it is done: from its own pace once there is one, before that from the queue's measured rates. */
+  get secondsLeft(): number {
+    const { share } = this
+    if (this.#workSince === undefined || share === 0) return this.ticket?.etaSeconds ?? 0
+    return ((performance.now() - this.#workSince) / 1000) * ((1 - share) / share)
   }
 
   skip(): void {

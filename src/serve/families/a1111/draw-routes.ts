@@ -57,7 +57,9 @@ export function registerDrawing(book: RouteBook, services: Services, options: Op
     const fields = parseFields(schema, await readJsonFields(c, services.limits.maxBody))
     const plan = await read(fields)
     c.set('facts', { model: plan.model.id, prompt: services.settings.logPrompts ? fields.prompt : undefined })
-    const sitting = new Sitting(ownerOf(c), plan.orders.length, plan.orders[0]!.request.numImages)
+    const pictures = plan.orders[0]!.request.numImages
+    const passes = plan.hires ? 1 + pictures : 1
+    const sitting = new Sitting(ownerOf(c), { turns: plan.orders.length, pictures, passes })
     const turns = await desk.attend(sitting, () => runDraw(services, plan, sitting, c.req.raw.signal))
     return answerDraw(fields, plan, sitting, turns)
   }

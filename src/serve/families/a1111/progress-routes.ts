@@ -12,7 +12,7 @@ const PROGRESS_QUERY = z.object({ skip_current_image: wireBoolean.describe('true
 
 const PROGRESS = z.object({
   progress: z.number().describe('Share of the request that is done, 0–1; 0 when there is none'),
-  eta_relative: z.number().describe('Seconds until it is done, from measured rates'),
+  eta_relative: z.number().describe('Seconds until it is done'),
   state: z.object({
     skipped: z.boolean(),
     interrupted: z.boolean(),
@@ -77,7 +77,7 @@ export function registerProgress(book: RouteBook, desk: Desk): void {
 function describeProgress(sitting: Sitting | undefined): object {
   return {
     progress: sitting?.share ?? 0,
-    eta_relative: sitting?.ticket?.etaSeconds ?? 0,
+    eta_relative: sitting?.secondsLeft ?? 0,
     state: {
       skipped: sitting?.isSkipped ?? false,
       interrupted: sitting?.isInterrupted ?? false,

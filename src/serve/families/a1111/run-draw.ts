@@ -45,9 +45,7 @@ async function drawTurn(
   sitting.ticket = started.ticket
   const first = await started.drawing
   if (!plan.hires) return first
-  return await drawSecondPass(services, order, first, plan.hires, context, ({ ticket }) => {
-    sitting.ticket = ticket
-  })
+  return await drawSecondPass(services, order, first, plan.hires, context, ({ ticket }) => sitting.beginPass(ticket))
 }
 
 function choosePreviewEvery({ request, model }: DrawOrder): number {
