@@ -2,7 +2,7 @@ import type { RawPicture, Size } from '../../../contract/index.ts'
 import { blendPictures } from '../../../images/blend-pictures.ts'
 import { compositeOver, invertPicture, toGray, toRgb } from '../../../images/convert-channels.ts'
 import { convertInBands } from '../../../images/convert-in-bands.ts'
-import { cropPicture, pastePicture } from '../../../images/crop-picture.ts'
+import { cropPicture, pasteInTurns } from '../../../images/crop-picture.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import { fillMasked } from '../../../images/fill-masked.ts'
@@ -67,7 +67,7 @@ async function prepareArea(
     finish: async (drawn) => {
       const back = await resizeInTurns(await convertInBands(drawn, 3, toRgb), area, 'lanczos')
       const whole: RawPicture = { ...source, pixels: source.pixels.slice() }
-      pastePicture(whole, await blendPictures(part, back, partMask), area)
+      await pasteInTurns(whole, await blendPictures(part, back, partMask), area)
       return whole
     },
   }

@@ -1,5 +1,5 @@
 import type { RawPicture } from '../../../contract/index.ts'
-import { pastePicture } from '../../../images/crop-picture.ts'
+import { pasteInTurns, pastePicture } from '../../../images/crop-picture.ts'
 import { drawLabel } from '../../../images/label-picture.ts'
 
 /** One side of a comparison: what was asked for, and the RGB picture that it came to. */
@@ -33,7 +33,7 @@ export async function compareGrids(first: Compared, second: Compared): Promise<R
   for (const { label, grid } of parts) {
     pastePicture(sheet, label, { left: margin, top: top + margin })
     top += label.height + 2 * margin
-    pastePicture(sheet, grid, { left: 0, top })
+    await pasteInTurns(sheet, grid, { left: 0, top })
     top += grid.height
   }
   return sheet

@@ -1,8 +1,7 @@
 import type { RawPicture } from '../../../contract/index.ts'
-import { takeTurns } from '../../../event-loop/take-turns.ts'
 import { toRgb } from '../../../images/convert-channels.ts'
 import { convertInBands } from '../../../images/convert-in-bands.ts'
-import { pastePicture } from '../../../images/crop-picture.ts'
+import { pasteInTurns } from '../../../images/crop-picture.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import type { Drawing } from '../../drawing.ts'
@@ -53,9 +52,9 @@ async function joinGrid({ images }: Drawing): Promise<RawPicture> {
   const columns = Math.ceil(pictures.length / rows)
   const size = { width: columns * width, height: rows * height }
   const grid: RawPicture = { kind: 'raw', channels: 3, ...size, pixels: new Uint8Array(size.width * size.height * 3) }
-  await takeTurns(pictures.length, 1, (place) => {
-    pastePicture(grid, pictures[place]!, { left: (place % columns) * width, top: Math.floor(place / columns) * height })
-  })
+  for (const [place, picture] of pictures.entries()) {
+    await pasteInTurns(grid, picture, { left: (place % columns) * width, top: Math.floor(place / columns) * height })
+  }
   return grid
 }
 
