@@ -1,5 +1,5 @@
 import { runRequest } from '../backends/run-request.ts'
-import type { CallContext, ImageRequest, ImageResult } from '../contract/index.ts'
+import type { CallContext, ImageRequest, ImageResult, Progress } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
 import type { BatchRun } from './batch-run.ts'
 import type { RunControl } from './run-control.ts'
@@ -17,28 +17,36 @@ interface SendOptions {
   onProgress: CallContext['onProgress']
 }
 
-/** Hands a request to the backend. While it only waits its turn there, the end of the run takes it back unsent. */
+/** Hands a request to the backend. While it only waits its turn there, the end of the run takes it back. */
 export async function sendCall(
   { backend, control }: BatchRun,
   row: SentRow,
   call: ImageRequest,
   { announce, onProgress }: SendOptions,
 ): Promise<ImageResult> {
+  const { paid, announcesSends } = backend.capabilities
   const leave = async () => {
     await announce()
     row.isSent = true
   }
-  if (!backend.capabilities.announcesSends) {
-    await leave()
-    return await runRequest(backend, call, { signal: control.stopping, onProgress })
-  }
+  if (!announcesSends) await leave()
+  // Whether such a call waits or was sent cannot be known.
+  if (paid && !announcesSends) return await runRequest(backend, call, { signal: control.stopping, onProgress })
   // A row that has pictures already is in flight and may finish.
   using turn = new Turn(control, { outlastsDrain: row.outputs.length > 0 })
+  const watchProgress = (event: Progress) => {
+    if (event.phase !== 'load') turn.begin()
+    onProgress?.(event)
+  }
   const beforeSend = async () => {
     turn.begin()
+    turn.signal.throwIfAborted()
     await leave()
   }
-  return await runRequest(backend, call, { signal: turn.signal, onProgress, beforeSend })
+  const context: CallContext = announcesSends
+    ? { signal: turn.signal, onProgress, beforeSend }
+    : { signal: turn.signal, onProgress: watchProgress }
+  return await runRequest(backend, call, context)
 }
 
 /** A request's stay with a backend: a drain ends it only while it waits, a stop ends it always. */
@@ -46,7 +54,8 @@ class Turn implements Disposable {
   readonly #draining: AbortSignal
   readonly #stopping: AbortSignal
   readonly #controller = new AbortController()
-  readonly #cancel = () => this.#controller.abort()
+  readonly #cancel = () =>
+    this.#controller.abort(new DiffgentorError('cancelled', 'The run ended before the request had its turn.'))
 
   constructor({ draining, stopping }: RunControl, { outlastsDrain }: { outlastsDrain: boolean }) {
     this.#draining = draining
@@ -60,9 +69,8 @@ class Turn implements Disposable {
     return this.#controller.signal
   }
 
-  /** The wait is over. Throws when it was ended just now. */
+  /** The wait is over: from now on only a stop ends the request. */
   begin(): void {
-    if (this.signal.aborted) throw new DiffgentorError('cancelled', 'The run ended before the request was sent.')
     this.#draining.removeEventListener('abort', this.#cancel)
   }
 

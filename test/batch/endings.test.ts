@@ -31,7 +31,8 @@ it('takes no new rows after a first stop, and lets rows in flight finish', async
   const drain = new AbortController()
   const backend = new WatchedBackend({
     concurrency: 3,
-    before: async ({ prompt }) => {
+    before: async ({ prompt }, { onProgress }) => {
+      onProgress?.({ phase: 'start' })
       if (prompt === 'row 4') drain.abort()
       await new Promise((resolve) => setTimeout(resolve, 2))
     },
@@ -42,6 +43,23 @@ it('takes no new rows after a first stop, and lets rows in flight finish', async
   expect(summary.done).toBeLessThan(10)
   expect(summary.pending).toBe(30 - summary.done)
   expect(Object.keys(listPictures(folder))).toHaveLength(summary.done)
+})
+
+it('takes back rows that only wait their turn at a local model', async () => {
+  const folder = makeFolder()
+  const drain = new AbortController()
+  const backend = new WatchedBackend({
+    concurrency: 4,
+    before: async ({ prompt }, { onProgress, signal }) => {
+      if (prompt !== 'row 0')
+        return await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      onProgress?.({ phase: 'start' })
+      drain.abort()
+    },
+  })
+  const { summary } = await tryBatch({ rows: ROWS, folder, backend, drain: drain.signal, clock: new HeldClock() })
+  expect(summary).toMatchObject({ interrupted: true, done: 1, failed: 0, pending: 29 })
+  expect(lastStatuses(folder)).toEqual({ 0: 'done' })
 })
 
 it('drops rows in flight that take too long to finish', async () => {
