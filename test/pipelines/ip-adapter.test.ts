@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { IpAdapterChoice, Progress } from '../../src/contract/index.ts'
 import { decodePicture } from '../../src/images/decode-picture.ts'
+import { OnnxModel } from '../../src/onnx-proto/onnx-model.ts'
+import { OnnxTensor } from '../../src/onnx-proto/onnx-tensor.ts'
 import { openPipeline } from '../../src/pipelines/index.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { readGolden, readGoldenCases } from '../support/golden-cases.ts'
@@ -79,6 +81,35 @@ describe('a picture for a model that cannot look at it', () => {
     cpSync(fixturePath('models/ip-adapter-tiny'), folder, { recursive: true })
     rmSync(join(folder, 'image_encoder'), { recursive: true })
     expect(await refuse(folder, { images: [PICTURE] })).toContain('no image encoder')
+  })
+})
+
+describe('a model whose graph has no input for the scale', () => {
+  it('draws at the scale that it was exported with, and refuses another one', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diffgentor-ip-adapter-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    cpSync(fixturePath('models/ip-adapter-tiny'), folder, { recursive: true })
+    const file = join(folder, 'unet', 'model.onnx')
+    const graph = await OnnxModel.read(file)
+    // An input with a value of its own cannot be fed.
+    const scale = new Uint8Array(Float32Array.of(1).buffer)
+    graph.setInitializer(OnnxTensor.create('ip_adapter_scale', 'float32', [1], scale))
+    const bytes = readFileSync(file)
+    for (const { name, dtype, dims, span } of [...graph.initializers.values()]) {
+      if (!span) continue
+      graph.setInitializer(OnnxTensor.create(name, dtype, dims, bytes.subarray(span.offset, span.offset + span.length)))
+    }
+    writeFileSync(file, graph.encode())
+    await using pipeline = await openPipeline({ folder })
+    await using free = await openPipeline({ folder: fixturePath('models/ip-adapter-tiny') })
+    const shown = { images: [PICTURE] }
+    const [baked, asked] = [await pipeline.run(ask(shown), idleContext), await free.run(ask(shown), idleContext)]
+    expect(baked.images[0]!.latents).toEqual(asked.images[0]!.latents)
+    await expect(pipeline.run(ask({ ...shown, scale: 0.5 }), idleContext)).rejects.toThrow(
+      'export it with the input ip_adapter_scale',
+    )
+    const { warnings } = await pipeline.run(ask(), idleContext)
+    expect(warnings).toContainEqual(expect.objectContaining({ field: 'ip_adapter_image' }))
   })
 })
 

@@ -56,7 +56,11 @@ class ImageEncoder(torch.nn.Module):
 
 
 def export(args):
-    from diffusers.models.embeddings import IPAdapterFaceIDImageProjection, ImageProjection
+    from diffusers.models.embeddings import (
+        ImageProjection,
+        IPAdapterFaceIDImageProjection,
+        IPAdapterFaceIDPlusImageProjection,
+    )
     from transformers import CLIPVisionModelWithProjection
 
     pipe = load_pipeline(args.src)
@@ -66,7 +70,7 @@ def export(args):
     pipe.load_ip_adapter(str(adapter.parent), subfolder="", weight_name=adapter.name, image_encoder_folder=None)
     unet = pipe.unet.float().eval()
     (projection,) = unet.encoder_hid_proj.image_projection_layers
-    if isinstance(projection, IPAdapterFaceIDImageProjection):
+    if isinstance(projection, (IPAdapterFaceIDImageProjection, IPAdapterFaceIDPlusImageProjection)):
         raise SystemExit("FaceID adapters look at embeddings of faces, which no image encoder here makes.")
     reads_states = not isinstance(projection, ImageProjection)
     encoder = CLIPVisionModelWithProjection.from_pretrained(args.image_encoder).float().eval()
