@@ -51,7 +51,7 @@ it('takes back rows that only wait their turn at a local model', async () => {
   const backend = new WatchedBackend({
     concurrency: 4,
     before: async ({ prompt }, { onProgress, signal }) => {
-      if (prompt !== 'row 0')
+      if (prompt !== 'row 3')
         return await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       onProgress?.({ phase: 'start' })
       drain.abort()
@@ -59,7 +59,7 @@ it('takes back rows that only wait their turn at a local model', async () => {
   })
   const { summary } = await tryBatch({ rows: ROWS, folder, backend, drain: drain.signal, clock: new HeldClock() })
   expect(summary).toMatchObject({ interrupted: true, done: 1, failed: 0, pending: 29 })
-  expect(lastStatuses(folder)).toEqual({ 0: 'done' })
+  expect(lastStatuses(folder)).toEqual({ 3: 'done' })
 })
 
 it('drops rows in flight that take too long to finish', async () => {
