@@ -29,7 +29,13 @@ function readText(bytes) {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()
 }
 
-parentPort.on('message', (bytes) => {
+let received = []
+
+parentPort.on('message', ({ pieces, isLast }) => {
+  received.push(...pieces)
+  if (!isLast) return
+  const bytes = Buffer.concat(received)
+  received = []
   try {
     const { value, moved } = parse(bytes)
     parentPort.postMessage({ value }, moved)

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { JSON_PROGRAM } from './json-program.ts'
 
@@ -5,6 +6,8 @@ type Reply = { value: unknown; fault?: undefined } | { fault: string }
 
 /** Texts parsed at once; more wait, so that many large ones do not start as many threads. */
 const MAX_THREADS = 2
+/** Pieces handed over at once: a millisecond's work. */
+const HANDED_OVER = 128
 /** A thread without work ends after so long, and gives back what memory it holds. */
 const IDLE_MS = 5_000
 
@@ -16,16 +19,16 @@ let threads = 0
 export const LARGE_JSON = 1_000_000
 
 /**
- * Parses JSON in a thread: at hundreds of megabytes a second it would hold up everyone else. Strings from 65,536 characters that are
- * base64, with or without the head of a data URL, arrive decoded as `Uint8Array`. Bytes that fill their memory are moved to the thread
- * and gone here afterwards.
+ * Parses JSON, given as the pieces in which it arrived, in a thread: at hundreds of megabytes a second it would hold up everyone else.
+ * Strings from 65,536 characters that are base64, with or without the head of a data URL, arrive decoded as `Uint8Array`. Pieces that
+ * fill their memory are moved to the thread and gone here afterwards.
  * @throws {SyntaxError} when it is no JSON, or holds more than a million values.
  * @throws {RangeError} when it needs more memory than a thread has.
  */
-export async function parseLargeJson(bytes: Uint8Array): Promise<unknown> {
+export async function parseLargeJson(pieces: readonly Uint8Array[]): Promise<unknown> {
   const thread = await takeThread()
   try {
-    return await thread.parse(bytes)
+    return await thread.parse(pieces)
   } finally {
     release(thread)
   }
@@ -73,14 +76,26 @@ class JsonThread {
     })
   }
 
-  parse(bytes: Uint8Array): Promise<unknown> {
+  async parse(pieces: readonly Uint8Array[]): Promise<unknown> {
     clearTimeout(this.#timer)
     this.#worker.ref()
-    const isWhole = bytes.buffer.byteLength === bytes.byteLength
-    return new Promise((resolve, reject) => {
+    const parsed = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
-      this.#worker.postMessage(bytes, isWhole ? [bytes.buffer as ArrayBuffer] : [])
     })
+    const [value] = await Promise.all([parsed, this.#handOver(pieces)])
+    return value
+  }
+
+  async #handOver(pieces: readonly Uint8Array[]): Promise<void> {
+    for (let start = 0; start < pieces.length && !this.isGone; start += HANDED_OVER) {
+      if (start > 0) await yieldToOthers()
+      const handed = pieces.slice(start, start + HANDED_OVER)
+      const isLast = start + HANDED_OVER >= pieces.length
+      this.#worker.postMessage(
+        { pieces: handed, isLast },
+        handed.filter(fillsItsMemory).map(({ buffer }) => buffer as ArrayBuffer),
+      )
+    }
   }
 
   /** Waits for more work, and ends when none came for a while. */
@@ -92,4 +107,9 @@ class JsonThread {
       void this.#worker.terminate()
     }, IDLE_MS).unref()
   }
+}
+
+/** Memory that others have a part of must stay. */
+function fillsItsMemory({ buffer, byteLength }: Uint8Array): boolean {
+  return buffer.byteLength === byteLength
 }

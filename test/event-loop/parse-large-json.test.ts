@@ -11,7 +11,7 @@ function toBytes(value: unknown): Uint8Array {
 
 /** The parsed value with its bytes as base64, which is faster to compare. */
 async function parse(value: unknown): Promise<unknown> {
-  const parsed = await parseLargeJson(toBytes(value))
+  const parsed = await parseLargeJson([toBytes(value)])
   const text = JSON.stringify(parsed, (_, inner) =>
     inner instanceof Uint8Array ? { bytes: Buffer.from(inner).toString('base64') } : inner,
   )
@@ -32,6 +32,16 @@ describe('JSON that is parsed in a thread', () => {
     })
   })
 
+  it('is the same value in whatever pieces it comes', async () => {
+    const bytes = toBytes({ é: base64, n: 5 })
+    const inPieces = (size: number) =>
+      Array.from({ length: Math.ceil(bytes.length / size) }, (_, place) => bytes.slice(place * size, (place + 1) * size))
+    for (const size of [100, 4096, 65_536]) {
+      const { é, n } = (await parseLargeJson(inPieces(size))) as { é: Uint8Array; n: number }
+      expect([Buffer.compare(é, picture), n]).toEqual([0, 5])
+    }
+  })
+
   it('keeps long texts that are no base64, and short ones that are', async () => {
     const value = { prompt: 'a red apple, '.repeat(10_000), short: base64.slice(0, 1000) }
     expect(await parse(value)).toEqual(value)
@@ -47,9 +57,9 @@ describe('JSON that is parsed in a thread', () => {
     const own = toBytes({ b64_json: base64 })
     const shared = new Uint8Array(own.byteLength + 10)
     shared.set(own)
-    await parseLargeJson(shared.subarray(0, own.byteLength))
+    await parseLargeJson([shared.subarray(0, own.byteLength)])
     expect(shared.byteLength).toBe(own.byteLength + 10)
-    await parseLargeJson(own)
+    await parseLargeJson([own])
     expect(own.byteLength).toBe(0)
   })
 
@@ -61,16 +71,16 @@ describe('JSON that is parsed in a thread', () => {
       ticker = setImmediate(turn)
     }
     let ticker = setImmediate(turn)
-    await parseLargeJson(bytes)
+    await parseLargeJson([bytes])
     clearImmediate(ticker)
     expect(turns).toBeGreaterThan(10)
   })
 
   it('is a SyntaxError when it is broken, nests too deep or holds too many values, and the next text is read', async () => {
     for (const text of ['{"a": ', '['.repeat(5_000_000), `[${'0,'.repeat(1_000_001)}0]`]) {
-      await expect(parseLargeJson(Buffer.from(text))).rejects.toThrow(SyntaxError)
+      await expect(parseLargeJson([Buffer.from(text)])).rejects.toThrow(SyntaxError)
     }
-    expect(await parseLargeJson(toBytes({ fine: true }))).toEqual({ fine: true })
+    expect(await parseLargeJson([toBytes({ fine: true })])).toEqual({ fine: true })
   })
 
   it('comes to everyone when many ask at once', async () => {

@@ -1,5 +1,7 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
+import { joinPieces } from '../../event-loop/join-pieces.ts'
+import type { Received } from './exchange.ts'
 
 const DECODERS: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
   gzip: promisify(gunzip),
@@ -9,7 +11,8 @@ const DECODERS: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
 }
 
 /** Undoes the compression that some proxies add although none was asked for. */
-export async function decompress(body: Buffer, encoding: string | null): Promise<Buffer> {
-  const decode = DECODERS[encoding?.trim().toLowerCase() ?? '']
-  return decode ? await decode(body) : body
+export async function decompress(received: Received): Promise<Received> {
+  const encoding = received.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
+  const decode = DECODERS[encoding]
+  return decode ? { ...received, pieces: [await decode(await joinPieces(received.pieces))] } : received
 }

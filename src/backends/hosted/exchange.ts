@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { DiffgentorError } from '../../errors.ts'
 import { joinPieces } from '../../event-loop/join-pieces.ts'
-import { toResponse } from './answer-response.ts'
+import { isLargeJson, toJsonResponse, toResponse } from './answer-response.ts'
 import { decompress } from './decompress.ts'
 import type { Enclosures } from './enclosures.ts'
 import { readRequestBody } from './request-body.ts'
@@ -13,12 +13,12 @@ const LONGEST_ANSWER = 1024 ** 3
 export interface Answer {
   status: number
   headers: Headers
-  /** Empty once the JSON of a large answer was read. */
+  /** Empty where it is a large JSON text, which only the response gives out. */
   body: Buffer
 }
 
 /** An answer whose body is still in the pieces that arrived. */
-interface Received {
+export interface Received {
   status: number
   headers: Headers
   pieces: Buffer[]
@@ -84,9 +84,12 @@ export class Exchange {
         headers: Object.fromEntries(headers),
         body: content,
       })
-      const { pieces, ...head } = received
-      const encoding = head.headers.get('content-encoding')
-      this.#answer = { ...head, body: await decompress(await joinPieces(pieces), encoding) }
+      const { pieces, ...head } = await decompress(received)
+      if (isLargeJson({ ...head, pieces })) {
+        this.#answer = { ...head, body: Buffer.alloc(0) }
+        return toJsonResponse({ ...head, pieces })
+      }
+      this.#answer = { ...head, body: await joinPieces(pieces) }
     } catch (thrown) {
       this.#failure = thrown instanceof DiffgentorError ? thrown : this.#explain(thrown as Error)
       throw this.#failure

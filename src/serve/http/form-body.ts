@@ -4,7 +4,7 @@ import { Busboy } from '@fastify/busboy'
 import { DiffgentorError } from '../../errors.ts'
 import { joinPieces } from '../../event-loop/join-pieces.ts'
 import { parseJsonFields, type RawFields } from './json-body.ts'
-import { type BodyLimits, readBytes, readPieces, tooLarge } from './request-body.ts'
+import { type BodyLimits, collectPieces, readPieces, tooLarge } from './request-body.ts'
 import type { ServerContext } from './server-env.ts'
 
 /** A file of a form. Its content alone tells what it is. */
@@ -32,18 +32,18 @@ export function isForm(c: ServerContext): boolean {
 /** Reads a form as it arrives. Bracket keys nest (`lora[name]`), `name[]` repeats, empty texts count as absent. */
 export async function readForm(c: ServerContext, limits: BodyLimits): Promise<FormBody> {
   if (isMultipart(c)) return await parseForm(c, limits, readPieces(c, limits.maxBody))
-  const bytes = await readBytes(c, limits.maxBody)
+  const pieces = await collectPieces(c, limits.maxBody)
   // curl calls every body a form that is not called otherwise.
-  if (looksLikeJson(bytes)) return { fields: await parseJsonFields(c, bytes), files: [] }
-  return await parseForm(c, limits, [bytes])
+  if (looksLikeJson(pieces)) return { fields: await parseJsonFields(c, pieces), files: [] }
+  return await parseForm(c, limits, pieces)
 }
 
 function isMultipart(c: ServerContext): boolean {
   return /^\s*multipart/i.test(c.req.header('content-type') ?? '')
 }
 
-function looksLikeJson(bytes: Uint8Array): boolean {
-  return /^\s*\{/.test(Buffer.from(bytes.subarray(0, 100)).toString('latin1'))
+function looksLikeJson([first]: readonly Uint8Array[]): boolean {
+  return first !== undefined && /^\s*\{/.test(Buffer.from(first.subarray(0, 100)).toString('latin1'))
 }
 
 async function parseForm(

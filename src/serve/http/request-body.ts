@@ -1,5 +1,4 @@
 import { DiffgentorError } from '../../errors.ts'
-import { joinPieces } from '../../event-loop/join-pieces.ts'
 import type { ServerContext } from './server-env.ts'
 
 /** Limits in bytes. */
@@ -25,11 +24,11 @@ export async function* readPieces(c: ServerContext, maxBody: number): AsyncGener
   }
 }
 
-/** The whole body. */
-export async function readBytes(c: ServerContext, maxBody: number): Promise<Uint8Array> {
+/** The whole body, in pieces. */
+export async function collectPieces(c: ServerContext, maxBody: number): Promise<Uint8Array[]> {
   const pieces: Uint8Array[] = []
   for await (const piece of readPieces(c, maxBody)) pieces.push(piece)
-  return await joinPieces(pieces)
+  return pieces
 }
 
 export function tooLarge(limit: number, what = 'The request body'): DiffgentorError {
