@@ -1,5 +1,8 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { lookAt, makePng } from './pictures.ts'
@@ -85,6 +88,33 @@ describe('Stable Diffusion API: drawing', () => {
     expect(server.backend.requests[0]!.edit!.images).toHaveLength(1)
     const broken = await send(server, '/post_config', formOf(Buffer.from('no picture')))
     expect([broken.status, typeof (await readJson(broken)).detail]).toEqual([400, 'string'])
+  })
+
+  it('enlarges finished pictures', async () => {
+    const server = await startTestServer()
+    const query = 'prompt=x&width=16&height=16&count_returned=2'
+    expect(await sizeOf(await send(server, `/post_config?${query}&upscaling_scale=3&upscaler=nearest`))).toBe('96x48 png')
+    expect((await send(server, `/post_config?${query}&upscaling_scale=2&upscaler=nope`)).status).toBe(400)
+    const large = await send(server, '/post_config?width=2048&height=2048&count_returned=4&upscaling_scale=8')
+    expect([large.status, (await readJson(large)).detail]).toEqual([400, expect.stringContaining('16384x16384')])
+  })
+
+  it('shows a picture to a ControlNet that the operator names', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'models-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await mkdir(join(folder, 'canny'))
+    const server = await startTestServer({ settings: { modelsDir: folder } })
+    const body = new FormData()
+    body.set('control_image', new Blob([Uint8Array.from(await makePng(16, 16))]))
+    const query = 'prompt=x&controlnet=canny&controlnet_scale=0.5'
+    expect((await send(server, `/post_config?${query}`, { method: 'POST', body })).status).toBe(200)
+    expect(server.backend.requests[0]).toMatchObject({
+      edit: undefined,
+      diffusion: { controlnets: [{ path: join(folder, 'canny'), scale: 0.5, start: 0, end: 1 }] },
+    })
+    for (const asked of [query, 'controlnet=../canny', 'controlnet=nope']) {
+      expect((await send(server, `/post_config?${asked}`)).status).toBe(400)
+    }
   })
 
   it('case 57: tells which parameter of the query is wrong', async () => {

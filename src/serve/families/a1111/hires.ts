@@ -4,12 +4,12 @@ import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import { type DrawContext, type Drawing, type DrawOrder, type StartedDrawing, startDrawing } from '../../drawing.ts'
 import { prepareEdit } from '../../requests/edit-source.ts'
+import { enlargeToFill, scaleSize } from '../../requests/enlarge-to-size.ts'
 import { checkSize } from '../../requests/size-text.ts'
+import { findUpscaler, LANCZOS, type Upscaler } from '../../requests/upscalers.ts'
 import type { Services } from '../../services.ts'
 import type { Txt2imgFields } from './draw-fields.ts'
-import { enlargeToFill, scaleSize } from './enlarge-to-size.ts'
 import { takeLoraTags } from './lora-tags.ts'
-import { findUpscaler, LANCZOS, type Upscaler } from './upscalers.ts'
 
 /** A second pass: the picture enlarged and drawn over. */
 export interface HiresWish {

@@ -3,10 +3,10 @@ import { listLoras } from '../../../models/list-loras.ts'
 import { jsonAnswer } from '../../http/json-answer.ts'
 import type { RouteBook } from '../../http/route-book.ts'
 import type { ServedModel } from '../../model-pool.ts'
+import { readUpscalers } from '../../requests/upscalers.ts'
 import type { Services } from '../../services.ts'
 import { A1111_ERRORS } from './errors.ts'
 import { SAMPLERS, SCHEDULES } from './samplers.ts'
-import { readUpscalers } from './upscalers.ts'
 
 const NAMED = z.looseObject({ name: z.string() })
 

@@ -5,10 +5,10 @@ import { toRgb } from '../../../images/convert-channels.ts'
 import { convertInBands } from '../../../images/convert-in-bands.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
+import { enlargeToFill, enlargeToSize, scaleSize } from '../../requests/enlarge-to-size.ts'
+import { findUpscaler, LANCZOS, readUpscalers, type Upscaler } from '../../requests/upscalers.ts'
 import type { Services } from '../../services.ts'
-import { enlargeToFill, enlargeToSize, scaleSize } from './enlarge-to-size.ts'
 import type { ExtrasFields } from './extras-fields.ts'
-import { findUpscaler, LANCZOS, readUpscalers, type Upscaler } from './upscalers.ts'
 
 /** Width × height of a result at most. */
 const MAX_PIXELS = 100_000_000

@@ -24,7 +24,8 @@ export function registerConfig(book: RouteBook, services: Services, shelf: LoraS
     async (c) => {
       const query = readQuery(c, CONFIG_QUERY)
       const sent = await readSentImages(services, c)
-      const order = await readDrawing(services, query, { ...sent, loras: await shelf.find(query.lora) })
+      const parts = { ...sent, loras: await shelf.find(query.lora) }
+      const order = await readDrawing(services, query, c.req.raw.signal, parts)
       const { prompt } = order.request
       c.set('facts', { model: order.model.id, prompt: services.settings.logPrompts ? prompt : undefined })
       return await drawGrid(services, order, query.prompt_b, c.req.raw.signal)

@@ -36,6 +36,10 @@ export const PROMPT_QUERY = z.object({
 export const CONFIG_QUERY = PROMPT_QUERY.extend({
   model_id: wireText.describe('Name of a served model'),
   lora: wireText.describe('Name of a LoRA, as /get_available_loras lists them; others are ignored'),
+  upscaling_scale: wireInteger(1, 8).describe('How many times the finished pictures are enlarged, default 1'),
+  upscaler: wireText.describe('How: Lanczos, the default, Nearest, or a graph of the folder that --upscaler_dir names'),
+  controlnet: wireText.describe('Name of a ControlNet model, which looks at the file control_image, or else at image'),
+  controlnet_scale: wireNumber(-10, 10).describe('How much it counts, default 1'),
   ip_adapter_scale: wireNumber(-10, 10).describe('How much the files named ip_adapter_image count beside the prompt, default 1'),
 })
 

@@ -1,4 +1,4 @@
-import type { ImageRequest, LoraChoice, Size, SizeRule } from '../../../contract/index.ts'
+import type { ImageRequest, Size, SizeRule } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import type { DrawOrder } from '../../drawing.ts'
 import type { ServedModel } from '../../model-pool.ts'
@@ -6,23 +6,20 @@ import { checkMode, settleRequest } from '../../requests/check-order.ts'
 import { prepareEdit } from '../../requests/edit-source.ts'
 import type { Services } from '../../services.ts'
 import { DRAW_DEFAULTS, type DrawQuery } from './draw-query.ts'
+import { type DrawParts, readEnlargement, readWishes } from './read-wishes.ts'
 
 /** Sides of the origin are multiples of this. */
 const GRID = 8
 
 const MAX_GRID_PIXELS = 100_000_000
 
-/** What a drawing is made of beside its query. */
-export interface DrawParts {
-  /** A picture to start from. */
-  image?: Uint8Array | undefined
-  loras?: readonly LoraChoice[]
-  /** Pictures for an IP-Adapter. */
-  ipAdapterImages?: readonly Uint8Array[]
-}
-
 /** Turns a query, with a picture to start from if there is one, into an order. */
-export async function readDrawing(services: Services, query: DrawQuery, parts: DrawParts = {}): Promise<DrawOrder> {
+export async function readDrawing(
+  services: Services,
+  query: DrawQuery,
+  signal: AbortSignal,
+  parts: DrawParts = {},
+): Promise<DrawOrder> {
   checkMode(services, parts.image ? 'edit' : 'generate')
   const model = services.models.find(query.model_id)
   const { capabilities } = model.backend
@@ -37,14 +34,15 @@ export async function readDrawing(services: Services, query: DrawQuery, parts: D
     numInferenceSteps: query.num_inference_steps ?? (capabilities.numInferenceSteps ? steps : undefined),
     guidanceScale: query.guidance_scale ?? (capabilities.guidanceScale ? DRAW_DEFAULTS.guidance_scale : undefined),
     edit: prepared?.edit,
-    diffusion: readWishes(query, parts),
+    diffusion: await readWishes(services, query, parts),
   }
   const settled = settleRequest(services.settings, model, request)
-  checkGrid(settled, model)
+  checkGrid(settled, model, query.upscaling_scale)
   return {
     model,
     request: settled,
     sources: prepared?.facts,
+    finish: await readEnlargement(services, query, signal),
     seed: chooseSeed(query, model),
     format: 'png',
     // Its pictures stand in one grid, black or not.
@@ -52,18 +50,13 @@ export async function readDrawing(services: Services, query: DrawQuery, parts: D
   }
 }
 
-function readWishes({ ip_adapter_scale: scale }: DrawQuery, { loras = [], ipAdapterImages: images = [] }: DrawParts) {
-  if (loras.length + images.length === 0) return undefined
-  return { loras: loras.length > 0 ? loras : undefined, ipAdapter: images.length > 0 ? { images, scale } : undefined }
-}
-
 /** All pictures stand in one grid, which has to fit into memory. */
-function checkGrid({ size, numImages }: ImageRequest, { backend }: ServedModel): void {
+function checkGrid({ size, numImages }: ImageRequest, { backend }: ServedModel, scale = 1): void {
   const { width, height } = size ?? backend.capabilities.sizes?.default ?? { width: 512, height: 512 }
-  if (width * height * numImages <= MAX_GRID_PIXELS) return
+  if (width * height * scale ** 2 * numImages <= MAX_GRID_PIXELS) return
   throw new DiffgentorError(
     'invalid_request',
-    `A grid may have at most ${MAX_GRID_PIXELS} pixels, got ${numImages} pictures of ${width}x${height}; ask for fewer.`,
+    `A grid may have at most ${MAX_GRID_PIXELS} pixels, got ${numImages} pictures of ${width * scale}x${height * scale}; ask for fewer.`,
     { field: 'count_returned' },
   )
 }

@@ -35,7 +35,8 @@ export function registerUniDiffuser(book: RouteBook, services: Services): void {
     },
     async (c) => {
       const query = readQuery(c, PROMPT_QUERY)
-      return await drawGrid(services, await readDrawing(services, query), query.prompt_b, c.req.raw.signal)
+      const { signal } = c.req.raw
+      return await drawGrid(services, await readDrawing(services, query, signal), query.prompt_b, signal)
     },
   )
   book.add(

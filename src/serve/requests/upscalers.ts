@@ -1,6 +1,6 @@
-import type { EnlargeFilter } from '../../../images/enlarge-picture.ts'
-import { listUpscalers } from '../../../models/list-upscalers.ts'
-import type { Services } from '../../services.ts'
+import type { EnlargeFilter } from '../../images/enlarge-picture.ts'
+import { listUpscalers } from '../../models/list-upscalers.ts'
+import type { Services } from '../services.ts'
 
 /** A way of enlarging pictures: a filter, or a graph by its path. */
 export type Upscaler = { name: string; filter: EnlargeFilter } | { name: string; graph: string }

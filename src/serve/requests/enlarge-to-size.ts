@@ -1,8 +1,8 @@
-import type { RawPicture, Size } from '../../../contract/index.ts'
-import { DiffgentorError } from '../../../errors.ts'
-import { cropPicture } from '../../../images/crop-picture.ts'
-import { enlargePicture } from '../../../images/enlarge-picture.ts'
-import type { Services } from '../../services.ts'
+import type { RawPicture, Size } from '../../contract/index.ts'
+import { DiffgentorError } from '../../errors.ts'
+import { cropPicture } from '../../images/crop-picture.ts'
+import { enlargePicture } from '../../images/enlarge-picture.ts'
+import type { Services } from '../services.ts'
 import type { Upscaler } from './upscalers.ts'
 
 /** Graphs enlarge by a factor of their own, so often at most (stable-diffusion-webui, modules/upscaler.py). */
