@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { readRecipe } from '../../src/images/read-recipe.ts'
 import { lookAt, makePng } from './pictures.ts'
 import { type Json, readJson, startTestServer, type TestServer } from './test-server.ts'
 
@@ -42,6 +43,15 @@ describe('Stable Diffusion API: drawing', () => {
       .raw()
       .toBuffer()
     expect([...grid.subarray(-3)]).toEqual([0, 0, 0])
+  })
+
+  it('tells in the file how a picture, or the first of a grid, was made', async () => {
+    const server = await startTestServer()
+    for (const count of [1, 3]) {
+      const response = await send(server, `/post_config?prompt=an+apple&seed=5&count_returned=${count}`)
+      const stored = await readRecipe(new Uint8Array(await response.arrayBuffer()))
+      expect(stored!.recipe).toMatchObject({ prompt: 'an apple', seed: 5, width: 64, height: 64 })
+    }
   })
 
   it('compares two prompts from the same seeds in one picture, each under its own words', async () => {

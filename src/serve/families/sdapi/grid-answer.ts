@@ -11,12 +11,11 @@ import { compareGrids } from './comparison.ts'
 /** Pictures side by side at most. */
 const COLUMNS = 4
 
-/** One PNG: the only picture, or all of them in a grid. */
+/** One PNG: the only picture, or all of them in a grid, which tells how its first picture was made. */
 export async function answerGrid(drawing: Drawing): Promise<Response> {
-  const files = drawing.images.map(({ bytes }) => bytes)
-  const [only] = files
-  const bytes = files.length === 1 && only ? only : await encodePicture(await joinGrid(drawing), { format: 'png' })
-  return answerPng(bytes, drawing)
+  const [first, ...others] = drawing.images
+  if (first && others.length === 0) return answerPng(first.bytes, drawing)
+  return answerPng(await encodePicture(await joinGrid(drawing), { format: 'png', recipe: first?.recipe }), drawing)
 }
 
 /** What was drawn for one prompt. */
@@ -35,7 +34,8 @@ export async function answerComparison(a: PromptDrawing, b: PromptDrawing): Prom
   const known = new Set(first.warnings.map(({ detail }) => detail))
   const warnings = [...first.warnings, ...second.warnings.filter(({ detail }) => !known.has(detail))]
   const images = [...first.images, ...second.images]
-  return answerPng(await encodePicture(sheet, { format: 'png' }), { ...first, images, warnings })
+  const bytes = await encodePicture(sheet, { format: 'png', recipe: images[0]?.recipe })
+  return answerPng(bytes, { ...first, images, warnings })
 }
 
 function answerPng(bytes: Uint8Array, drawing: Drawing): Response {
