@@ -127,9 +127,11 @@ interface Meter {
 /** A bar that redraws itself. */
 class Bar implements Meter {
   readonly #bars: cliProgress.MultiBar
+  readonly #terminal: Terminal
   #bar: cliProgress.SingleBar | undefined
 
   constructor(terminal: Terminal) {
+    this.#terminal = terminal
     this.#bars = new cliProgress.MultiBar(
       {
         format: ' {bar} {value}/{total} rows | {speed} | ETA {left} | failed {failed} | {step}',
@@ -162,8 +164,13 @@ class Bar implements Meter {
   }
 
   log(text: string): void {
-    if (this.#bar) this.#bars.log(text)
-    else process.stderr.write(text)
+    if (!this.#bar) {
+      this.#terminal.stderr.write(text)
+      return
+    }
+    this.#bars.log(text)
+    // Now, since what waits for the next redraw is lost when the bar stops before it.
+    this.#bars.update()
   }
 
   stop(): void {

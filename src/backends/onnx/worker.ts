@@ -86,10 +86,11 @@ export class Worker {
     this.#holdParent(true)
   }
 
-  /** Asks to drop a piece of work; a process that is still at it after a while is killed. */
+  /** Asks to drop a piece of work; a process that is still at it after a while is killed. Work that is not begun is dropped when its turn comes. */
   cancel(job: Job): void {
     if (!this.#jobs.includes(job)) return
     this.#send({ type: 'cancel', id: job.id })
+    if (this.#jobs[0] !== job) return
     setTimeout(() => {
       if (this.#jobs.includes(job)) void this.kill()
     }, CANCEL_GRACE_MS).unref()

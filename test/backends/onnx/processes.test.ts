@@ -17,6 +17,7 @@ beforeAll(() => {
   cacheDir = mkdtempSync(join(tmpdir(), 'diffgentor-processes-'))
 })
 afterEach(async () => {
+  vi.useRealTimers()
   await backend?.[Symbol.asyncDispose]()
   backend = undefined
 })
@@ -91,6 +92,19 @@ describe('a process that draws', () => {
     const pids = workersOf(process.pid)
     await opened.run(SMALL, { signal: never })
     expect(workersOf(process.pid)).toEqual(pids)
+  })
+
+  it('lives on when a request is cancelled that waits behind a long one', async () => {
+    const opened = await openTiny()
+    const control = new AbortController()
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    const onProgress = onFirstStep(() => {
+      control.abort(new Error('enough'))
+      vi.advanceTimersByTime(60_000)
+    })
+    const drawn = opened.run({ ...SMALL, numInferenceSteps: 30 }, { signal: never, onProgress })
+    await expect(opened.run(SMALL, { signal: control.signal })).rejects.toThrow('enough')
+    expect((await drawn).images).toHaveLength(1)
   })
 
   it('is gone at once when the backend is closed in mid-picture', async () => {
