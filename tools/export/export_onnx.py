@@ -20,6 +20,7 @@ from pixart import pixart
 from qwen_image import qwen_edit, qwen_image
 
 from unidiffuser import unidiffuser
+from upscale import upscale
 from via_optimum import OPTIMUM, via_optimum
 from wan import wan
 from z_image import z_image
@@ -35,6 +36,7 @@ FAMILIES = {
     "QwenImageEditPlusPipeline": qwen_edit,
     "UniDiffuserPipeline": unidiffuser,
     "WanPipeline": wan,
+    "StableDiffusionUpscalePipeline": upscale,
 }
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}

@@ -36,6 +36,7 @@ def copy_side_files(src, dst, log=print):
                 (
                     "tokenizer",
                     "scheduler",
+                    "low_res_scheduler",
                     "feature_extractor",
                     "processor",
                     "image_processor",

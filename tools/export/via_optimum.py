@@ -11,7 +11,11 @@ from folders import copy_side_files, load_pipeline
 
 OPTIMUM = {  # class -> class used for the export
     "StableDiffusionPipeline": None,
+    "StableDiffusionInpaintPipeline": None,
+    "StableDiffusionInstructPix2PixPipeline": "StableDiffusionPipeline",
     "StableDiffusionXLPipeline": None,
+    "StableDiffusionXLImg2ImgPipeline": None,
+    "StableDiffusionXLInpaintPipeline": None,
     "LatentConsistencyModelPipeline": None,
     "StableDiffusion3Pipeline": None,
     "FluxPipeline": None,

@@ -4,8 +4,8 @@ import { DiffgentorError } from '../../errors.ts'
 
 const PYTORCH_WEIGHTS = /\.(safetensors|bin|ckpt|pt|msgpack)$/
 
-/** Pipeline classes that optimum cannot export; the script in tools/export can. */
-const OWN_EXPORT = /^(Flux2|QwenImage|ZImage|PixArt|UniDiffuser|Wan)/
+/** Pipeline classes that optimum does not export by their names; the script in tools/export does. */
+const OWN_EXPORT = /^(Flux2|QwenImage|ZImage|PixArt|UniDiffuser|Wan|StableDiffusionUpscale|StableDiffusionInstructPix2Pix)/
 
 /** Why a folder without graphs cannot be drawn with: PyTorch weights want an export first, by a command that is named. */
 export async function explainNoGraphs(folder: string, root: string): Promise<DiffgentorError> {
