@@ -99,6 +99,25 @@ describe('POST /v1/images/edits', () => {
     }
   })
 
+  it('takes large base64 texts in fields of forms, wrapped or not', async () => {
+    const server = await startTestServer()
+    const png = await makeUncompressedPng(1001, 999)
+    const base64 = png.toString('base64')
+    for (const text of [base64, base64.replace(/.{76}/g, '$&\r\n'), `data:image/png;base64,${png.toString('base64url')}`]) {
+      const response = await edit(server, [
+        ['prompt', 'x'],
+        ['url', text],
+      ])
+      expect(response.status).toBe(200)
+      expect(Buffer.compare(server.backend.requests.at(-1)!.edit!.images[0]!, png)).toBe(0)
+    }
+    const broken = await edit(server, [
+      ['prompt', 'x'],
+      ['url', `${base64.slice(0, 3_000_000)}!${base64.slice(3_000_001)}`],
+    ])
+    expect([broken.status, (await readJson(broken)).detail]).toEqual([400, expect.stringMatching(/^Invalid image_url/)])
+  })
+
   it('reads large JSON bodies beside the event loop, to the same pictures', async () => {
     const server = await startTestServer()
     const png = await makeUncompressedPng(900, 900)
