@@ -2,11 +2,12 @@ import { accumulateScaled, weightedSum } from '../tensor/arithmetic.ts'
 import { choice, number } from './config-fields.ts'
 import { spaceAndShape } from './euler-sigmas.ts'
 import { repeatInnerSigmas } from './heun-step.ts'
-import { interleaveMiddles, middleSigma } from './kdpm2-schedule.ts'
+import { alternate, interleaveMiddles, middleSigma } from './kdpm2-schedule.ts'
 import { computeAlphasCumprod, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
+import { sigmaLayout } from './sigma-layout.ts'
 import { SIGMA_SHAPE_FIELDS } from './sigma-schedules.ts'
-import { initialNoiseSigma, inputDivisorAt, moveAlongDerivative, predictOriginal } from './sigma-space.ts'
+import { moveAlongDerivative, predictOriginal } from './sigma-space.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
 
 const { fround, sqrt, log, expm1 } = Math
@@ -39,7 +40,7 @@ export const dpmSolverSde: SchedulerKind<typeof FIELDS> = {
       const sigmas = repeatInnerSigmas(spaced.sigmas, 0)
       const levels = [...spaced.sigmas, 0].map(fround)
       const middles = levels.slice(1).map((sigma, index) => middleSigma(levels[index]!, sigma))
-      const levelAt = (index: number) => (index % 2 === 0 ? levels : middles)[Math.floor(index / 2)]!
+      const levelAt = alternate(levels, middles)
       const scale = adjustments?.noiseScale ?? 1
       let half: HalfStep | undefined
 
@@ -61,15 +62,8 @@ export const dpmSolverSde: SchedulerKind<typeof FIELDS> = {
         }
       }
 
-      return {
-        timesteps: interleaveMiddles(spaced.timesteps, middles, table),
-        sigmas,
-        initNoiseSigma: initialNoiseSigma(sigmas, config.timestep_spacing),
-        order: 2,
-        step,
-        inputDivisor: (index) => inputDivisorAt(levelAt(index)),
-        noiseWeights: (index) => [1, sigmas[index]!],
-      }
+      const timesteps = interleaveMiddles(spaced.timesteps, middles, table)
+      return sigmaLayout({ timesteps, sigmas, spacing: config.timestep_spacing, order: 2, step, levelAt })
     }
   },
 }

@@ -3,7 +3,8 @@ import { choice, flag } from './config-fields.ts'
 import { spaceWithSigmas } from './euler-sigmas.ts'
 import { computeAlphasCumprodForSigmas, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
-import { initialNoiseSigma, inputDivisorAt, moveAlongDerivative, predictOriginal } from './sigma-space.ts'
+import { sigmaLayout } from './sigma-layout.ts'
+import { moveAlongDerivative, predictOriginal } from './sigma-space.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
 
 const { fround, sqrt } = Math
@@ -36,15 +37,7 @@ export const eulerAncestral: SchedulerKind<typeof FIELDS> = {
         return { latents: next, denoised: original }
       }
 
-      return {
-        timesteps: spaced.timesteps,
-        sigmas,
-        initNoiseSigma: initialNoiseSigma(sigmas, config.timestep_spacing),
-        order: 1,
-        step,
-        inputDivisor: (index) => inputDivisorAt(sigmas[index]!),
-        noiseWeights: (index) => [1, sigmas[index]!],
-      }
+      return sigmaLayout({ timesteps: spaced.timesteps, sigmas, spacing: config.timestep_spacing, step })
     }
   },
 }

@@ -5,8 +5,9 @@ import { computeAlphasCumprodForSigmas, NOISE_SCHEDULE_FIELDS, sigmasOf } from '
 import { linspaceFloat32 } from './number-ranges.ts'
 import type { ScheduleOptions, StepAdjustments } from './scheduler.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
+import { sigmaLayout } from './sigma-layout.ts'
 import { checkUnshaped } from './sigma-schedules.ts'
-import { initialNoiseSigma, inputDivisorAt, moveAlongDerivative, predictOriginal } from './sigma-space.ts'
+import { moveAlongDerivative, predictOriginal } from './sigma-space.ts'
 import { createSigmaToTimestep } from './sigma-to-timestep.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
 
@@ -48,15 +49,7 @@ export const euler: SchedulerKind<typeof FIELDS> = {
         return { latents: moveAlongDerivative(noised, original, raised, fround(sigmas[index + 1]! - raised)), denoised: original }
       }
 
-      return {
-        timesteps,
-        sigmas,
-        initNoiseSigma: initialNoiseSigma(sigmas, config.timestep_spacing),
-        order: 1,
-        step,
-        inputDivisor: (index) => inputDivisorAt(sigmas[index]!),
-        noiseWeights: (index) => [1, sigmas[index]!],
-      }
+      return sigmaLayout({ timesteps, sigmas, spacing: config.timestep_spacing, step })
     }
   },
 }

@@ -4,8 +4,8 @@ import { spaceAndShape } from './euler-sigmas.ts'
 import { createHeunStep, repeatInnerSigmas, repeatTimesteps } from './heun-step.ts'
 import { computeAlphasCumprod, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind } from './scheduler-kind.ts'
+import { sigmaLayout } from './sigma-layout.ts'
 import { SIGMA_SHAPE_FIELDS } from './sigma-schedules.ts'
-import { initialNoiseSigma, inputDivisorAt } from './sigma-space.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
 
 const FIELDS = {
@@ -31,15 +31,13 @@ export const heun: SchedulerKind<typeof FIELDS> = {
     return ({ numInferenceSteps, timesteps: given }) => {
       const spaced = spaceAndShape(config, table, numInferenceSteps, given)
       const sigmas = repeatInnerSigmas(spaced.sigmas, 0)
-      return {
+      return sigmaLayout({
         timesteps: repeatTimesteps(spaced.timesteps),
         sigmas,
-        initNoiseSigma: initialNoiseSigma(sigmas, config.timestep_spacing),
+        spacing: config.timestep_spacing,
         order: 2,
         step: createHeunStep(sigmas, config.prediction_type, (original) => clipSample(original, clipping)),
-        inputDivisor: (index) => inputDivisorAt(sigmas[index]!),
-        noiseWeights: (index) => [1, sigmas[index]!],
-      }
+      })
     }
   },
 }

@@ -32,6 +32,11 @@ export function middleSigma(from: number, to: number): number {
   return fround(exp(fround(high - fround(fround(high - low) * 0.5))))
 }
 
+/** The level of a call: that of its step's start, or of its middle. */
+export function alternate(levels: readonly number[], middles: readonly number[]): (index: number) => number {
+  return (index) => (index % 2 === 0 ? levels : middles)[Math.floor(index / 2)]!
+}
+
 /** Timesteps of the calls: each step's start, then its middle, but for the last step. */
 export function interleaveMiddles(timesteps: readonly number[], middles: readonly number[], table: Float32Array): number[] {
   const timestepOf = createSigmaToTimestep(table)

@@ -4,8 +4,9 @@ import { choice } from './config-fields.ts'
 import { spaceAndShape } from './euler-sigmas.ts'
 import { computeAlphasCumprod, NOISE_SCHEDULE_FIELDS, sigmasOf } from './noise-schedule.ts'
 import type { SchedulerKind, StepInput, StepOutput } from './scheduler-kind.ts'
+import { sigmaLayout } from './sigma-layout.ts'
 import { SIGMA_SHAPE_FIELDS } from './sigma-schedules.ts'
-import { initialNoiseSigma, inputDivisorAt, predictOriginal, slopeAt } from './sigma-space.ts'
+import { predictOriginal, slopeAt } from './sigma-space.ts'
 import { SPACING_FIELDS } from './timestep-spacing.ts'
 
 const { fround } = Math
@@ -46,15 +47,7 @@ export const lms: SchedulerKind<typeof FIELDS> = {
         return { latents: addScaled(latents, 1, change), denoised: original }
       }
 
-      return {
-        timesteps,
-        sigmas,
-        initNoiseSigma: initialNoiseSigma(sigmas, config.timestep_spacing),
-        order: 1,
-        step,
-        inputDivisor: (index) => inputDivisorAt(sigmas[index]!),
-        noiseWeights: (index) => [1, sigmas[index]!],
-      }
+      return sigmaLayout({ timesteps, sigmas, spacing: config.timestep_spacing, step })
     }
   },
 }
