@@ -90,6 +90,18 @@ describe('AUTOMATIC1111: super-resolution graphs', () => {
     ])
   })
 
+  it('may draw the second pass with another sampler', async () => {
+    const { server } = await startWithGraphs()
+    const draw = async (fields: object) => {
+      const body = { prompt: 'x', width: 32, height: 32, sampler_name: 'Euler', scheduler: 'karras', enable_hr: true, ...fields }
+      await post(server, '/sdapi/v1/txt2img', body)
+      return server.backend.requests.splice(0).map(({ diffusion }) => diffusion!.scheduler)
+    }
+    expect(await draw({ hr_sampler_name: 'Use same sampler' })).toEqual(['Euler karras', 'Euler karras'])
+    expect(await draw({ hr_sampler_name: 'DPM++ 2M' })).toEqual(['Euler karras', 'DPM++ 2M karras'])
+    expect(await draw({ hr_scheduler: 'Exponential' })).toEqual(['Euler karras', 'Euler exponential'])
+  })
+
   it('cuts what stands over where the second pass has another shape', async () => {
     const { server } = await startWithGraphs()
     const hires = { enable_hr: true, hr_resize_x: 64, hr_resize_y: 32 }

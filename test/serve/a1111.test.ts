@@ -5,7 +5,7 @@ import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ImageRequest } from '../../src/contract/index.ts'
 import { DiffgentorError } from '../../src/errors.ts'
-import { lookAt, makePng } from './pictures.ts'
+import { lookAt, makeHalfTransparentPng, makePng } from './pictures.ts'
 import { fromBase64, type Json, post, readJson, startTestServer, type TestServer } from './test-server.ts'
 
 const txt2img = (server: TestServer, body: unknown, headers?: Record<string, string>) =>
@@ -257,6 +257,17 @@ describe('AUTOMATIC1111: img2img', () => {
     const right = await draw({ inpainting_mask_invert: 1 })
     expect(await pixelAt(right, 40, 30)).not.toEqual([255, 0, 0])
     expect(await pixelAt(right, 10, 30)).toEqual([255, 0, 0])
+  })
+
+  it('repaints what is opaque in a mask with transparency', async () => {
+    const server = await startTestServer()
+    // Transparent in its left half, and white all over.
+    const mask = (await makeHalfTransparentPng(64, 64)).toString('base64')
+    const source = (await makePng(64, 64, 'red')).toString('base64')
+    const body = { prompt: '[flat]', init_images: [source], mask, mask_blur: 0, inpaint_full_res: false, width: 64, height: 64 }
+    const { images } = await readJson(await post(server, '/sdapi/v1/img2img', body))
+    expect(await pixelAt(fromBase64(images[0]), 10, 30)).toEqual([255, 0, 0])
+    expect(await pixelAt(fromBase64(images[0]), 50, 30)).not.toEqual([255, 0, 0])
   })
 
   it('starts the masked part from its surroundings, or from the source', async () => {

@@ -3,6 +3,7 @@ import { DiffgentorError } from '../../../errors.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import { type DrawContext, type Drawing, type DrawOrder, type StartedDrawing, startDrawing } from '../../drawing.ts'
+import type { ServedModel } from '../../model-pool.ts'
 import { prepareEdit } from '../../requests/edit-source.ts'
 import { enlargeToFill, scaleSize } from '../../requests/enlarge-to-size.ts'
 import { checkSize } from '../../requests/size-text.ts'
@@ -10,6 +11,7 @@ import { findUpscaler, LANCZOS, type Upscaler } from '../../requests/upscalers.t
 import type { Services } from '../../services.ts'
 import type { Txt2imgFields } from './draw-fields.ts'
 import { takeLoraTags } from './lora-tags.ts'
+import { type ChosenScheduler, readScheduler } from './read-scheduler.ts'
 
 /** A second pass: the picture enlarged and drawn over. */
 export interface HiresWish {
@@ -42,13 +44,24 @@ export async function readHires(
   checkSize(size, capabilities.sizes, model.id)
   const { hr_upscaler: name } = fields
   const known = name === undefined ? LANCZOS : await findUpscaler(services, name)
+  const { scheduler, warnings } = await readSecondScheduler(model, fields)
+  const changes = { ...readChanges(fields), ...(scheduler && { diffusion: { ...request.diffusion, scheduler } }) }
   return {
     size,
     upscaler: known ?? LANCZOS,
     strength: fields.denoising_strength ?? DEFAULT_STRENGTH,
-    changes: readChanges(fields),
-    warnings: known ? [] : [replacedUpscaler(name!)],
+    changes,
+    warnings: known ? warnings : [replacedUpscaler(name!), ...warnings],
   }
+}
+
+/** Undefined: as in the first pass. */
+async function readSecondScheduler(model: ServedModel, fields: Txt2imgFields): Promise<ChosenScheduler> {
+  const given = (name: string | undefined) => (name && !/^use same/i.test(name) ? name : undefined)
+  const [sampler, layout] = [given(fields.hr_sampler_name), given(fields.hr_scheduler)]
+  if (sampler === undefined && layout === undefined) return { scheduler: undefined, warnings: [] }
+  const sampler_name = sampler ?? fields.sampler_name ?? fields.sampler_index
+  return await readScheduler(model, { sampler_name, scheduler: layout ?? fields.scheduler })
 }
 
 function replacedUpscaler(name: string): ImageWarning {

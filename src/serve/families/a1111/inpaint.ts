@@ -4,12 +4,15 @@ import { compositeOver, invertPicture, toGray, toRgb } from '../../../images/con
 import { convertInBands } from '../../../images/convert-in-bands.ts'
 import { cropPicture, pasteInTurns } from '../../../images/crop-picture.ts'
 import { decodePicture } from '../../../images/decode-picture.ts'
+import { maskFromAlpha } from '../../../images/edit-mask.ts'
 import { encodePicture } from '../../../images/encode-picture.ts'
 import { fillMasked } from '../../../images/fill-masked.ts'
 import { type FitMode, fitInTurns } from '../../../images/fit-picture.ts'
 import { resizeInTurns } from '../../../images/resize-picture.ts'
 import { softenMask } from '../../../images/soften-mask.ts'
 import { type Area, findMaskedArea, widenArea } from './masked-area.ts'
+
+const HALF = 128
 
 /** What is done with a mask. */
 export interface InpaintWish {
@@ -40,14 +43,22 @@ export async function prepareInpaint(
   wish: InpaintWish,
 ): Promise<PreparedInpaint> {
   const source = await convertInBands((await decodePicture(imageBytes)).picture, 3, overWhite)
-  const gray = await convertInBands((await decodePicture(maskBytes)).picture, 1, toGray)
-  const sentMask = await resizeInTurns(gray, source, 'lanczos')
+  const sentMask = await resizeInTurns(await readMask(maskBytes), source, 'lanczos')
   const sharpMask = wish.isInverted ? await convertInBands(sentMask, 1, invertPicture) : sentMask
   const mask = await softenMask(sharpMask, wish.blur)
   const tight = wish.padding === undefined ? undefined : await findMaskedArea(mask, wish.padding)
   return tight
     ? await prepareArea(source, mask, widenArea(tight, size, source), size, wish)
     : await prepareWhole(source, mask, size, wish)
+}
+
+/** White repaints; in a mask with transparency, what is opaque does (stable-diffusion-webui, `create_binary_mask`). */
+async function readMask(bytes: Uint8Array): Promise<RawPicture> {
+  const { picture } = await decodePicture(bytes)
+  const transparent = await maskFromAlpha(picture)
+  if (!transparent) return await convertInBands(picture, 1, toGray)
+  const toOpaque = (band: RawPicture) => ({ ...band, pixels: band.pixels.map((value) => (255 - value > HALF ? 255 : 0)) })
+  return await convertInBands(transparent, 1, toOpaque)
 }
 
 async function prepareArea(

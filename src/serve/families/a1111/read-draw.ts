@@ -40,7 +40,13 @@ const SEEDS = 2 ** 32
 const MAX_PICTURES = 100
 
 /** Fields that would change pictures and that we lack, with the value at which they do nothing. */
-const WITHOUT_EFFECT = { script_name: '', restore_faces: false, tiling: false, refiner_checkpoint: '' } as const
+const WITHOUT_EFFECT = {
+  script_name: '',
+  restore_faces: false,
+  tiling: false,
+  refiner_checkpoint: '',
+  hr_checkpoint_name: '',
+} as const
 
 /** Turns the fields of txt2img into orders. */
 export async function readTxt2img(reader: DrawReader, fields: Txt2imgFields): Promise<DrawPlan> {

@@ -10,12 +10,14 @@ export interface ChosenScheduler {
   warnings: ImageWarning[]
 }
 
+type SamplerFields = Pick<Txt2imgFields, 'sampler_name' | 'sampler_index' | 'scheduler'>
+
 /**
  * The scheduler that a sampler and a layout of the steps stand for, or the model's own when no sampler is named. Menus of clients
  * offer every sampler with every layout: one that a sampler does not know is left out, which the warnings say. Throws `not_found`
  * for unknown names.
  */
-export async function readScheduler(model: ServedModel, fields: Txt2imgFields): Promise<ChosenScheduler> {
+export async function readScheduler(model: ServedModel, fields: SamplerFields): Promise<ChosenScheduler> {
   const { scheduler: layoutName } = fields
   const layout = layoutName === undefined ? undefined : findSchedule(layoutName)
   if (layoutName !== undefined && !layout) throw new DiffgentorError('not_found', 'Scheduler not found', { field: 'scheduler' })
