@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import OpenAI, { APIError, InternalServerError, RateLimitError, toFile } from 'openai'
+import OpenAI, { APIError, AzureOpenAI, InternalServerError, RateLimitError, toFile } from 'openai'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { lookAt, makePng } from './pictures.ts'
 import { fromBase64, startTestServer, type TestServer } from './test-server.ts'
@@ -114,6 +114,26 @@ describe('the openai SDK for Node', () => {
     leaving.abort()
     await failure
     await expect.poll(() => server.backend.aborted).toBe(1)
+  })
+})
+
+describe('the openai SDK’s client for Azure', () => {
+  it('draws and edits with the model that it names in the path', async () => {
+    const server = await startTestServer({ settings: { modelName: ['acme/one', 'two'], apiKey: ['secret'] } })
+    const options = { endpoint: server.url, apiKey: 'secret', apiVersion: '2025-04-01-preview' }
+    const client = new AzureOpenAI(options)
+    const seeded = { prompt: 'x', ...{ seed: 5 } }
+    const drawn = await client.images.generate({ ...seeded, model: 'two' })
+    const one = await openaiClient(server, { apiKey: 'secret' }).images.generate({ ...seeded, model: 'one' })
+    const two = await openaiClient(server, { apiKey: 'secret' }).images.generate({ ...seeded, model: 'two' })
+    expect([drawn.data![0]!.b64_json === one.data![0]!.b64_json, drawn.data![0]!.b64_json]).toEqual([
+      false,
+      two.data![0]!.b64_json,
+    ])
+    const image = await toFile(await makePng(24, 24), 'a.png')
+    const edited = await new AzureOpenAI({ ...options, deployment: 'two' }).images.edit({ ...seeded, image })
+    expect(edited.data).toHaveLength(1)
+    await expect(client.images.generate({ ...seeded, model: 'three' })).rejects.toMatchObject({ status: 404 })
   })
 })
 

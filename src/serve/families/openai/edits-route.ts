@@ -6,7 +6,7 @@ import type { ServerContext } from '../../http/server-env.ts'
 import { checkMode } from '../../requests/check-order.ts'
 import { parseFields } from '../../requests/wire-fields.ts'
 import type { Services } from '../../services.ts'
-import { IMAGE_ANSWERS } from './generations-route.ts'
+import { DEPLOYMENT, IMAGE_ANSWERS } from './generations-route.ts'
 import { EDIT_FIELDS, type EditFields, VARIATION_FIELDS } from './image-fields.ts'
 import { answerImages, readResponseFormat } from './images-answer.ts'
 import { streamImages } from './images-stream.ts'
@@ -14,20 +14,18 @@ import { type EditBody, readEditBody, readEditPictures } from './read-edit.ts'
 import { readEdit } from './read-order.ts'
 
 export function registerEdits(book: RouteBook, services: Services): void {
-  book.add(
-    {
-      method: 'post',
-      path: '/v1/images/edits',
-      tag: 'OpenAI',
-      summary: 'Edit pictures',
-      description: 'Files go into the fields image, image[], images or images[]; JSON names them in images.',
-      json: EDIT_FIELDS,
-      form: EDIT_FIELDS,
-      example: { prompt: 'make it blue', images: [{ image_url: 'https://example.com/apple.png' }] },
-      answers: IMAGE_ANSWERS,
-    },
-    async (c) => await answerEdit(services, c, (body) => parseEdit(body)),
-  )
+  const route = {
+    method: 'post',
+    tag: 'OpenAI',
+    description: 'Files go into the fields image, image[], images or images[]; JSON names them in images.',
+    json: EDIT_FIELDS,
+    form: EDIT_FIELDS,
+    example: { prompt: 'make it blue', images: [{ image_url: 'https://example.com/apple.png' }] },
+    answers: IMAGE_ANSWERS,
+  } as const
+  const answer = async (c: ServerContext) => await answerEdit(services, c, (body) => parseEdit(body))
+  book.add({ ...route, path: '/v1/images/edits', summary: 'Edit pictures' }, answer)
+  book.add({ ...route, path: `${DEPLOYMENT}/images/edits`, summary: 'The same, as Azure’s clients call it' }, answer)
   book.add(
     {
       method: 'post',
@@ -58,7 +56,8 @@ async function answerEdit(services: Services, c: ServerContext, parse: (body: Ed
   checkMode(services, 'edit')
   const { signal } = c.req.raw
   const body = await readEditBody(services, c)
-  const fields = parse(body)
+  const sent = parse(body)
+  const fields = { ...sent, model: c.req.param('model') ?? sent.model }
   const format = readResponseFormat(services, fields.response_format)
   const pictures = await readEditPictures(services, body, fields, signal)
   const order = await readEdit(services, fields, pictures, c.get('isAdmin'))

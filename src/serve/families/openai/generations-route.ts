@@ -15,23 +15,25 @@ export const IMAGE_ANSWERS = [
   { status: 200, description: 'One picture, with response_format: file', type: 'image/png' },
 ] as const
 
+/** What stands before the routes of Azure's clients: they name the model in the path. */
+export const DEPLOYMENT = '/openai/deployments/{model}'
+
 export function registerGenerations(book: RouteBook, services: Services): void {
-  book.add(
-    {
-      method: 'post',
-      path: '/v1/images/generations',
-      tag: 'OpenAI',
-      summary: 'Draw pictures from text',
-      json: GENERATION_FIELDS,
-      example: { prompt: 'a red apple', n: 1, seed: 42 },
-      answers: IMAGE_ANSWERS,
-    },
-    async (c) => await answerGeneration(services, c),
-  )
+  const route = {
+    method: 'post',
+    tag: 'OpenAI',
+    json: GENERATION_FIELDS,
+    example: { prompt: 'a red apple', n: 1, seed: 42 },
+    answers: IMAGE_ANSWERS,
+  } as const
+  const answer = async (c: ServerContext) => await answerGeneration(services, c)
+  book.add({ ...route, path: '/v1/images/generations', summary: 'Draw pictures from text' }, answer)
+  book.add({ ...route, path: `${DEPLOYMENT}/images/generations`, summary: 'The same, as Azure’s clients call it' }, answer)
 }
 
 async function answerGeneration(services: Services, c: ServerContext): Promise<Response> {
-  const fields = parseFields(GENERATION_FIELDS, await readJsonFields(c, services.limits.maxBody))
+  const sent = parseFields(GENERATION_FIELDS, await readJsonFields(c, services.limits.maxBody))
+  const fields = { ...sent, model: c.req.param('model') ?? sent.model }
   const format = readResponseFormat(services, fields.response_format)
   const order = await readGeneration(services, fields, c.get('isAdmin'))
   const { signal } = c.req.raw
