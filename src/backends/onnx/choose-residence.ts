@@ -11,7 +11,7 @@ export interface ResidenceChoice {
   warning?: ImageWarning | undefined
 }
 
-/** As asked where that fits; else the model in parts, else with its weights left in their files. */
+/** As asked where that fits; else the model in parts, else with its weights left in their files. Where nothing fits, what needs least. */
 export function chooseResidence(
   description: ModelDescription,
   asked: Residence,
@@ -33,7 +33,7 @@ export function chooseResidence(
     const detail = `${problem}, so its weights are left in their files and are read from disk again where memory is short: expect it to be slow.`
     return { residence: mapped, warning: { kind: 'adjusted', field: 'map_weights', detail } }
   }
-  return { residence: inParts }
+  return { residence: mayMap ? mapped : inParts }
 }
 
 /** How the settings ask for a model to be kept. */

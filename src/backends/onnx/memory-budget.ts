@@ -58,7 +58,7 @@ export function planMemory(
     countFitting(size, isChanged = false) {
       const isShared = placement === 'shared' && !isChanged
       const count = Math.floor(isShared ? (available - weights) / workFor(size) : available / needFor(size))
-      if (count < 1) throw outOfMemory(description, size, needFor(size), available)
+      if (count < 1) throw outOfMemory(description, size, { need: needFor(size), available, cpuOffload })
       return count
     },
   }
@@ -79,10 +79,15 @@ function largestStage(components: readonly ModelComponent[]): number {
   return Math.max(0, ...stages.values())
 }
 
-function outOfMemory({ family }: ModelDescription, size: Size, need: number, available: number): DiffgentorError {
+function outOfMemory(
+  { family }: ModelDescription,
+  size: Size,
+  { need, available, cpuOffload }: { need: number; available: number; cpuOffload: boolean },
+): DiffgentorError {
+  const further = cpuOffload ? '' : 'add --enable_cpu_offload, '
   return new DiffgentorError(
     'out_of_memory',
-    `This ${family} model needs about ${gigabytes(need)} of memory at ${size.width}x${size.height} and ${gigabytes(available)} may be used; draw a smaller picture, add --enable_cpu_offload, choose a smaller model, or raise --max_memory if you know better.`,
+    `This ${family} model needs about ${gigabytes(need)} of memory at ${size.width}x${size.height} and ${gigabytes(available)} may be used; draw a smaller picture, ${further}choose a smaller model, or raise --max_memory if you know better.`,
   )
 }
 
