@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import OpenAI, { toFile } from 'openai'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
@@ -23,6 +25,13 @@ async function settle(server: TestServer, id: string): Promise<Json> {
     )
     .toMatch(/completed|failed/)
   return video
+}
+
+/** Bytes of all buffers that something still refers to. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().arrayBuffers
 }
 
 describe('videos', () => {
@@ -142,6 +151,16 @@ describe('videos', () => {
     expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 8-15/${whole.length}`])
     expect(Buffer.from(await part.arrayBuffer()).equals(whole.subarray(8, 16))).toBe(true)
     expect((await get(server, path, { range: `bytes=${whole.length}-` })).status).toBe(416)
+  })
+
+  it('leave no frames in memory once they are finished', async () => {
+    const server = await startTestServer()
+    const draw = async () => await settle(server, (await order(server, { prompt: '[flat]', num_frames: 33, size: '256x256' })).id)
+    await draw()
+    const before = heldBytes()
+    for (let film = 0; film < 4; film++) await draw()
+    const film = 33 * 256 * 256 * 3
+    await expect.poll(() => heldBytes() - before).toBeLessThan(film)
   })
 
   it('come with their first frame and a sheet of frames', async () => {

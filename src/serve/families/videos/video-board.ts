@@ -132,6 +132,8 @@ export class VideoBoard {
 
   #finish(video: Video, state: 'completed' | 'failed'): void {
     video.state = state
+    // A finished ticket holds every frame that was drawn.
+    video.ticket = undefined
     if (state === 'completed') video.completedAt = unixSeconds()
     video.expiresAt = unixSeconds() + Math.ceil(this.#services.settings.imageTtl)
     this.#forget()

@@ -41,6 +41,7 @@ export interface Video {
   /** In pixels. */
   size: Size
   state: 'pending' | 'completed' | 'failed'
+  /** Its place in the queue, until it is finished. */
   ticket: Ticket<unknown> | undefined
   /** Steps behind it, 0–1. */
   share: number
