@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
 import { copyFile, link, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { hubCacheFolder, repositoryFolder, repositoryFolderName } from '../hub-cache.ts'
@@ -69,7 +71,7 @@ export class CachedRepository {
       await rm(target, { force: true })
       await symlink(relative(folder, blob), target)
         .catch(() => link(blob, target))
-        .catch(() => copyFile(blob, target))
+        .catch(() => copyFile(blob, target, constants.COPYFILE_EXCL))
     } catch (cause) {
       // Another process may have placed it in the meantime.
       if ((await sizeOf(target)) !== file.size) throw toCacheFault(cause, this.#folder)
@@ -80,7 +82,7 @@ export class CachedRepository {
   async writeReference(revision: string, commit: string): Promise<void> {
     if (revision === commit) return
     const target = join(this.#folder, 'refs', revision)
-    const part = `${target}.${process.pid}.part`
+    const part = `${target}.${randomBytes(4).toString('hex')}.part`
     try {
       await mkdir(dirname(target), { recursive: true })
       await writeFile(part, commit)

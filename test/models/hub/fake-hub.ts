@@ -30,6 +30,10 @@ export interface FakeHub extends AsyncDisposable {
   stalls: Map<string, number>
   /** Paths whose content comes with a wrong byte at its end, so many times. */
   spoiled: Map<string, number>
+  /** Statuses of the next answers, whatever is asked for. */
+  faults: number[]
+  /** Files on one page of a listing. */
+  pageSize: number
   /** Files larger than this are large files: named by SHA-256 and sent from another host. */
   largeFrom: number
 }
@@ -57,6 +61,8 @@ export async function startFakeHub(repositories: Record<string, FakeRepository> 
     cuts: new Map(),
     stalls: new Map(),
     spoiled: new Map(),
+    faults: [],
+    pageSize: 1000,
     largeFrom: 64,
     async [Symbol.asyncDispose]() {
       await Promise.all([server, cdn].map(close))
@@ -66,13 +72,21 @@ export async function startFakeHub(repositories: Record<string, FakeRepository> 
 }
 
 function answer(hub: FakeHub, cdn: string, request: IncomingMessage, response: ServerResponse): void {
-  const { pathname } = new URL(request.url ?? '/', hub.endpoint)
+  const { pathname, searchParams } = new URL(request.url ?? '/', hub.endpoint)
   const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(pathname)
   const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(pathname)
   const name = (api ?? file)?.[1] ?? ''
   const repository = hub.repositories.get(name)
-  if (!repository) refuse(response, { status: 401, code: 'RepoNotFound' })
-  else if (api) answerApi(hub, repository, { kind: api[2]!, revision: decodeURIComponent(api[3]!) }, response)
+  const fault = hub.faults.shift()
+  if (fault !== undefined) refuse(response, { status: fault })
+  else if (!repository) refuse(response, { status: 401, code: 'RepoNotFound' })
+  else if (api)
+    answerApi(
+      hub,
+      repository,
+      { pathname, kind: api[2]!, revision: decodeURIComponent(api[3]!), from: Number(searchParams.get('cursor')) },
+      response,
+    )
   else if (repository.refusal) refuse(response, repository.refusal)
   else {
     const path = decodeURIComponent(file?.[3] ?? '')
@@ -90,7 +104,7 @@ function refuse(response: ServerResponse, { status, code }: NonNullable<FakeRepo
 function answerApi(
   hub: FakeHub,
   { commit, files, listed = [] }: FakeRepository,
-  { kind, revision }: { kind: string; revision: string },
+  { pathname, kind, revision, from }: { pathname: string; kind: string; revision: string; from: number },
   response: ServerResponse,
 ): void {
   if (!['main', 'v1', commit].includes(revision)) {
@@ -104,8 +118,12 @@ function answerApi(
     return { type: 'file', path, size, oid: 'f'.repeat(40), lfs: { oid, size, pointerSize: 130 } }
   })
   const listing = [{ type: 'directory', path: 'unet' }, ...entries, ...listed]
+  const next = from + hub.pageSize
+  if (kind === 'tree' && next < listing.length) {
+    response.setHeader('link', `<${hub.endpoint}${pathname}?recursive=true&cursor=${next}>; rel="next"`)
+  }
   response.setHeader('content-type', 'application/json')
-  response.end(JSON.stringify(kind === 'revision' ? { sha: commit } : listing))
+  response.end(JSON.stringify(kind === 'revision' ? { sha: commit } : listing.slice(from, next)))
 }
 
 function gitDigest(content: Buffer): string {

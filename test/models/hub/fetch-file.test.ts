@@ -111,6 +111,16 @@ describe('A file of the hub', () => {
     expect(readFileSync(await fetchHubFile('acme/fox-lora', fresh, options))).toEqual(WEIGHTS)
   })
 
+  it('is found on a later page of a long listing', async () => {
+    hub.pageSize = 1
+    expect(readFileSync(await fetchHubFile('acme/fox-lora', settings, options))).toEqual(WEIGHTS)
+  })
+
+  it('is asked for again where the hub is busy or has a fault that may pass', async () => {
+    hub.faults.push(503, 429)
+    expect(readFileSync(await fetchHubFile('acme/fox-lora', settings, options))).toEqual(WEIGHTS)
+  })
+
   it('is refused when its content stays another than the listed one', async () => {
     hub.spoiled.set('fox.safetensors', 9)
     await expect(fetchHubFile('acme/fox-lora', settings, options)).rejects.toMatchObject({
