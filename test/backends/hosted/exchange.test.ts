@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Enclosures } from '../../../src/backends/hosted/enclosures.ts'
 import type { Exchange } from '../../../src/backends/hosted/exchange.ts'
 import { Transport } from '../../../src/backends/hosted/transport.ts'
 import { type FakeUpstream, type Reply, startUpstream } from '../support/fake-upstream.ts'
@@ -125,6 +126,21 @@ describe('a request that left', () => {
     controller.abort()
     await expect(sent).rejects.toMatchObject({ code: 'upstream_ambiguous' })
     await upstream.drained()
+  })
+
+  it('is ambiguous when the caller leaves while pictures are still being sent, and its connection is closed', async () => {
+    const controller = new AbortController()
+    let closed: Promise<unknown> | undefined
+    await using server = await startMute((socket) => {
+      closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.once('data', () => controller.abort())
+    })
+    const enclosures = new Enclosures()
+    const body = enclosures.asText(Buffer.alloc(30_000_000))
+    const address = `http://127.0.0.1:${server.port}/x`
+    const exchange = transport.open(address, { name: 'the provider', timeoutMs: 60_000, signal: controller.signal, enclosures })
+    await expect(exchange.fetch(address, { method: 'POST', body })).rejects.toMatchObject({ code: 'upstream_ambiguous' })
+    await closed
   })
 
   it('is answered when the answer is a refusal, whatever the status', async () => {
