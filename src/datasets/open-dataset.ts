@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -31,10 +32,16 @@ export interface OpenDatasetOptions {
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { source, kind, workingFolder = '.' } = options
   if (typeof source !== 'string') return openPrompts(source, kind, resolve(workingFolder))
-  if (source === '-') return openStandardInput(options)
+  if (source === '-') {
+    const { stdin } = options
+    if (stdin === undefined) throw refuse('Standard input is not available here.')
+    return openStream(() => stdin, 'Standard input', options)
+  }
   const path = resolve(workingFolder, source)
   const facts = await statSource(path, source)
   if (facts.isDirectory()) return openFolder(path, source, kind)
+  // What a shell hands over as `<(command)` can be read only once, like standard input.
+  if (facts.isFIFO()) return openStream(() => createReadStream(path), source, options)
   if (!facts.isFile()) throw refuse(`${source} is neither a file nor a folder.`)
   if (facts.size === 0) throw refuse(`${source} is empty.`)
   if (options.format === undefined && isPictureName(path)) {
@@ -105,12 +112,11 @@ function openPictures(names: readonly string[], folder: string, name: string): P
   return openRecordDataset(textSource(text), { name, folder, format: 'jsonl', textColumn: 'instruction' })
 }
 
-async function openStandardInput(options: OpenDatasetOptions): Promise<Dataset> {
-  const { kind, format, stdin, workingFolder = '.' } = options
-  if (format === undefined) throw refuse('The format of standard input is unknown; say it with --input_format.')
-  if (stdin === undefined) throw refuse('Standard input is not available here.')
+async function openStream(open: () => Readable, name: string, options: OpenDatasetOptions): Promise<Dataset> {
+  const { kind, format, workingFolder = '.' } = options
+  if (format === undefined) throw refuse(`${name} has no ending that tells its format; say it with --input_format.`)
   const folder = options.spoolFolder ?? (await mkdtemp(join(tmpdir(), 'diffgentor-')))
-  const spool = await spoolStream(stdin, folder, format)
+  const spool = await spoolStream(open(), folder, format)
   const discard = options.spoolFolder === undefined ? () => rm(folder, { recursive: true, force: true }) : spool.discard
   try {
     const dataset = await openFile(spool.path, { name: 'stdin', kind, format, folder: resolve(workingFolder) })

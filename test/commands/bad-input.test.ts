@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -56,6 +57,14 @@ describe('prompts', () => {
     expect(code).toBe(2)
     expect(readdirSync(join(cwd, 'out', 'logs')).filter((name) => name.includes('stdin'))).toEqual(['stdin.txt'])
     expect(readFileSync(join(cwd, 'out', 'logs', 'stdin.txt'), 'utf8')).toBe('a fox\n')
+  })
+
+  it.skipIf(process.platform === 'win32')('from a named pipe without a format', async () => {
+    execFileSync('mkfifo', [join(cwd, 'pipe')])
+    await expectRefusal(
+      ['--prompts_file', 'pipe', '--backend', 'fake'],
+      'pipe has no ending that tells its format; say it with --input',
+    )
   })
 
   it('under no known column', async () => {

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
@@ -102,6 +104,15 @@ describe('a data set', () => {
       await using longer = await openStdin('{"prompt":"a fox"}\n"an owl"\n"a toad"')
       expect(await longer.startsWith(await dataset.fingerprint())).toBe(true)
       expect(await longer.countRows()).toBe(3)
+    })
+
+    it.skipIf(process.platform === 'win32')('or a named pipe, as a shell makes of a command, are the same', async () => {
+      const pipe = join(folder, 'pipe')
+      execFileSync('mkfifo', [pipe])
+      const writing = writeFile(pipe, 'a fox\nan owl\n')
+      await using dataset = await openDataset({ source: pipe, kind: 't2i', format: 'txt', spoolFolder: folder })
+      await writing
+      expect(await collect(dataset.rows())).toHaveLength(2)
     })
 
     it('are kept only when the run begins, and leave those of an earlier run alone until then', async () => {
