@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openPipeline, type Pipeline } from '../src/pipelines/index.ts'
-import { fixturePath } from '../test/support/fixtures.ts'
 import { type GoldenCase, readGolden, readGoldenCases } from '../test/support/golden-cases.ts'
 import { type Deviation, measureDeviation } from '../test/support/measure-deviation.ts'
+import { modelFolder } from '../test/support/model-folders.ts'
 import { setup } from '../test/support/unpack-fixtures.ts'
 import { writeExact } from './fidelity-exact.ts'
 import { writeSchedulers } from './fidelity-schedulers.ts'
@@ -12,13 +12,10 @@ import { formatRow, type ReportRow, TABLE_HEAD } from './fidelity-table.ts'
 import { writeTransformerSections } from './fidelity-transformers.ts'
 import { writeBuiltInModel, writeHalfPrecision } from './fidelity-variants.ts'
 
-/** Arguments of diffusers that no flag stands for, and runs that end in latents. */
-const UNREACHABLE = ['timesteps', 'negative_prompt_2', 'negative_original_size', 'aesthetic_score', 'guess_mode']
-
 const context = { signal: new AbortController().signal }
 
 async function measureModel(model: string, cases: readonly GoldenCase[]): Promise<ReportRow[]> {
-  await using pipeline = await openPipeline({ folder: fixturePath(`models/${model}`) })
+  await using pipeline = await openPipeline({ folder: modelFolder(model) })
   const rows: ReportRow[] = []
   for (const golden of cases) rows.push(await measureCase(pipeline, golden))
   return rows
@@ -43,9 +40,11 @@ function worst(deviations: readonly Deviation[]): Deviation {
 }
 
 await setup()
-const goldens = [...readGoldenCases(['']), ...readGoldenCases([''], 'ip-adapter-goldens')].filter(
-  ({ call, latentsFrom }) => !UNREACHABLE.some((key) => key in call) && call['output_type'] !== 'latent' && !latentsFrom,
-)
+const roots = ['goldens', 'ip-adapter-goldens', 'unet-goldens']
+// Halves of a base with its refiner are compared as a whole, by the tests.
+const goldens = roots
+  .flatMap((root) => readGoldenCases([''], root))
+  .filter(({ call, latentsFrom }) => call['output_type'] !== 'latent' && !latentsFrom)
 const models = [...new Set(goldens.map(({ model }) => model))].sort()
 const sections: string[] = []
 for (const model of models) {
@@ -66,9 +65,7 @@ Written by \`npm run fidelity\`; the same cases are tests.
 - **latents**: the greatest difference of the final latents, and relative to the largest of them (or to 1). The tests allow 5e-5.
 - **levels**: the greatest difference of a color value of 0 … 255. The tests allow 1 on at most 0.2 % of the values.
 
-Not in the tables, because no flag asks for them: own timesteps, a second negative prompt,
-sizes and aesthetic scores of the negative prompt, ControlNet's guess mode. Pictures of SD3's inpainting are not compared: diffusers
-forgets a shift when it decodes them.
+Pictures of SD3's inpainting are not compared: diffusers forgets a shift when it decodes them.
 
 ${sections.join('\n')}`
 writeFileSync(fileURLToPath(new URL('../docs/fidelity.md', import.meta.url)), page)

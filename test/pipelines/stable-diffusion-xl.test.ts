@@ -10,15 +10,7 @@ describeGoldens({
   prefixes: ['sdxl-'],
   except: ({ call }) => call['output_type'] === 'latent',
 })
-describeGoldens({
-  model: 'sdxl-inpaint-tiny',
-  prefixes: ['sdxl-inpaint9-'],
-  root: 'unet-goldens',
-  sharing: {
-    model: 'sdxl-tiny',
-    parts: ['text_encoder', 'text_encoder_2', 'tokenizer', 'tokenizer_2', 'vae_decoder', 'vae_encoder'],
-  },
-})
+describeGoldens({ model: 'sdxl-inpaint-tiny', prefixes: ['sdxl-inpaint9-'], root: 'unet-goldens' })
 describeGoldens({ model: 'sdxl-turbo-tiny', prefixes: ['sdxl-turbo-'] })
 describeGoldens({
   model: 'sdxl-refiner-tiny',

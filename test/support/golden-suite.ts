@@ -1,19 +1,8 @@
-import { cpSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { openPipeline, type Pipeline } from '../../src/pipelines/index.ts'
 import { expectWithin, FLOAT32_TOLERANCE, measureDeviation, type Tolerance } from './compare-goldens.ts'
-import { fixturePath } from './fixtures.ts'
 import { type GoldenCase, readGolden, readGoldenCases } from './golden-cases.ts'
-
-/** A folder with all of a model and some parts of another. */
-function joinFolders(folder: string, { model, parts }: NonNullable<GoldenSuite['sharing']>): string {
-  const joined = mkdtempSync(join(tmpdir(), 'joined-'))
-  cpSync(folder, joined, { recursive: true })
-  for (const part of parts) cpSync(fixturePath(`models/${model}/${part}`), join(joined, part), { recursive: true })
-  return joined
-}
+import { modelFolder } from './model-folders.ts'
 
 export const idleContext = { signal: new AbortController().signal }
 
@@ -21,8 +10,6 @@ export interface GoldenSuite {
   model: string
   /** Case names begin with one of these. */
   prefixes: readonly string[]
-  /** Parts that the model's folder leaves to another model's. */
-  sharing?: { model: string; parts: readonly string[] }
   /** Folder of the cases inside the fixtures. Default: `goldens`. */
   root?: string
   /** Cases that need what no setting can ask for, or that are proved elsewhere. */
@@ -35,15 +22,13 @@ export function describeGoldens({
   model,
   prefixes,
   root,
-  sharing,
   except = () => false,
   tolerance = FLOAT32_TOLERANCE,
 }: GoldenSuite): void {
   describe(`${model} draws as diffusers does`, () => {
     let pipeline: Pipeline
     beforeAll(async () => {
-      const folder = fixturePath(`models/${model}`)
-      pipeline = await openPipeline({ folder: sharing ? joinFolders(folder, sharing) : folder })
+      pipeline = await openPipeline({ folder: modelFolder(model) })
     })
     afterAll(async () => {
       await pipeline[Symbol.asyncDispose]()
