@@ -17,6 +17,7 @@ interface CaseFile {
   params: Record<string, unknown>
   seed: number
   images: Record<string, string | string[]>
+  scheduler?: { class: string }
   scheduler_config_override?: Record<string, unknown>
 }
 
@@ -53,6 +54,7 @@ function toRequest({ params, seed, images, ...file }: CaseFile, folder: string):
     edit: toEdit(images, folder, number('strength')),
     diffusion: {
       saveLatents: true,
+      scheduler: file.scheduler?.class,
       schedulerConfig: toOverrides(file.scheduler_config_override, number('mu')),
       prompt2: text('prompt_2'),
       prompt3: text('prompt_3'),

@@ -54,5 +54,6 @@ export const FURTHER_SUITES: readonly TransformerSuite[] = [
   { model: 'z_image' },
   { model: 'sana' },
   { model: 'pixart_sigma' },
+  { model: 'pixart_alpha' },
   { model: 'unidiffuser', cases: ({ name }) => name.startsWith('prompt2img') },
 ]
