@@ -23,14 +23,8 @@ function makeLora(metadata: Record<string, string> = {}): Buffer {
   return Buffer.concat([length, head])
 }
 
-/** A port of this machine on which nothing listens. */
-async function findClosedPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
+/** Nothing listens on the first port of any machine. */
+const NOBODY = 'http://127.0.0.1:1'
 
 async function add(server: TestServer, name: string, method = 'POST'): Promise<[status: number, body: Json]> {
   const response = await fetch(`${server.url}/add_new_lora?${new URLSearchParams({ name })}`, { method })
@@ -125,8 +119,7 @@ describe('Stable Diffusion API: LoRAs of the hub', () => {
   })
 
   it('says that the hub cannot be reached', async () => {
-    const hfEndpoint = `http://127.0.0.1:${await findClosedPort()}`
-    const server = await startTestServer({ settings: { hfHubCache: await makeFolder(), hfEndpoint } })
+    const server = await startTestServer({ settings: { hfHubCache: await makeFolder(), hfEndpoint: NOBODY } })
     const [status, { detail }] = await add(server, 'acme/ink')
     expect([status, detail]).toEqual([502, expect.stringMatching(/model acme\/ink! The hub cannot be reached/)])
     for (const name of ['../../etc/passwd', '/etc/passwd']) {
@@ -179,13 +172,12 @@ describe('Stable Diffusion API: LoRAs of Civitai', () => {
     expect(await add(server, '9')).toEqual([200, 'something did go wrong with model 9!'])
     expect(await add(server, '7')).toEqual([502, { detail: expect.stringContaining('another content') }])
     expect(await readdir(folder)).toEqual([])
-    const civitaiEndpoint = `http://127.0.0.1:${await findClosedPort()}`
-    const cut = await startTestServer({ settings: { loraDir: folder, civitaiEndpoint } })
+    const cut = await startTestServer({ settings: { loraDir: folder, civitaiEndpoint: NOBODY } })
     expect(await add(cut, '7')).toEqual([
       502,
       { detail: expect.stringMatching(/something did go wrong with model 7! Civitai cannot be reached/) },
     ])
-    const homeless = await startTestServer({ settings: { civitaiEndpoint } })
+    const homeless = await startTestServer({ settings: { civitaiEndpoint: NOBODY } })
     expect(await add(homeless, '7')).toEqual([400, { detail: expect.stringContaining('--lora_dir') }])
   })
 

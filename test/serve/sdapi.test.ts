@@ -208,6 +208,14 @@ describe('Stable Diffusion API: what it tells', () => {
     expect(server.backend.unloads).toBe(1)
   })
 
+  it('lists the models by short names', async () => {
+    const server = await startTestServer({ settings: { modelName: ['acme/fake-1', '/srv/models/fox'] } })
+    expect(await readJson(await ask(server, '/get_available_stable_diffs'))).toEqual({
+      'fake-1': 'acme/fake-1',
+      fox: '/srv/models/fox',
+    })
+  })
+
   it('tells its parameters, and the tokens of a prompt where the model can', async () => {
     const server = await startTestServer()
     expect(await readJson(await ask(server, '/get_implemented_parameters'))).toMatchObject({

@@ -32,7 +32,7 @@ export function registerFacts(book: RouteBook, services: Services): void {
       summary: 'List the models',
       answers: [{ status: 200, description: 'Ids by name', schema: z.record(z.string(), z.string()) }],
     },
-    () => jsonAnswer(Object.fromEntries(services.models.models.map(({ id, aliases }) => [aliases[0] ?? id, id]))),
+    () => jsonAnswer(Object.fromEntries(services.models.models.map((model) => [shortName(model), model.id]))),
   )
   book.add(
     {
@@ -79,6 +79,11 @@ export function registerFacts(book: RouteBook, services: Services): void {
       throw new DiffgentorError('not_offered', `The model ${id} does not tell its tokens.`)
     },
   )
+}
+
+/** A name without folders: callers are told no paths. */
+function shortName({ id, aliases }: ServedModel): string {
+  return aliases.find((alias) => !/[/\\]/.test(alias)) ?? id
 }
 
 function describeParameters({ id, backend }: ServedModel): object {
