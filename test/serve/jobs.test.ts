@@ -216,7 +216,8 @@ describe('jobs', () => {
     const drained = first.drain()
     release()
     await drained
-    const drawn = first.backend.requests.length
+    // Rows that only waited for the backend were taken back.
+    const drawn = first.backend.requests.length - first.backend.aborted
     expect(drawn).toBeLessThan(4)
     const second = await startTestServer({ settings: { jobsDir } })
     expect(await finish(second, id)).toMatchObject({ status: 'completed', counts: { total: 4, done: 4 } })
