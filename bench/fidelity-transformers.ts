@@ -29,7 +29,8 @@ async function writeSection(suite: TransformerSuite): Promise<string> {
   for (const golden of casesOf(suite)) {
     const latentsOnly = suite.latentsOnly?.(golden) ?? false
     const deviation = await measureTransformer(pipeline, suite, golden)
-    rows.push(formatRow({ name: golden.name, scheduler: pipeline.description.scheduler, deviation, latentsOnly }))
+    const scheduler = golden.request.diffusion?.scheduler ?? pipeline.description.scheduler
+    rows.push(formatRow({ name: golden.name, scheduler, deviation, latentsOnly }))
   }
   return `## ${nameOf(suite)}\n\n${TABLE_HEAD}\n${rows.join('\n')}\n`
 }
