@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lookAt, makeHalfTransparentPng, makePng, makeUncompressedPng, readGreys } from './pictures.ts'
+import { lookAt, makeHalfTransparentPng, makePng, makeUncompressedPng, readGrays } from './pictures.ts'
 import { fromBase64, post, readJson, startTestServer, type TestServer } from './test-server.ts'
 
 type FormEntries = readonly (readonly [string, string | Uint8Array, string?])[]
@@ -203,14 +203,14 @@ describe('POST /v1/images/edits', () => {
       ['image', png],
       ['mask', await makeHalfTransparentPng(4, 2)],
     ])
-    expect(await readGreys(server.backend.requests[0]!.edit!.mask!)).toEqual([255, 255, 0, 0, 255, 255, 0, 0])
+    expect(await readGrays(server.backend.requests[0]!.edit!.mask!)).toEqual([255, 255, 0, 0, 255, 255, 0, 0])
     const white = await makePng(4, 2, 'white')
     await edit(server, [
       ['prompt', 'x'],
       ['image', png],
       ['mask_image', white],
     ])
-    expect(await readGreys(server.backend.requests[1]!.edit!.mask!)).toEqual(Array(8).fill(255))
+    expect(await readGrays(server.backend.requests[1]!.edit!.mask!)).toEqual(Array(8).fill(255))
     const wrongSize = await edit(server, [
       ['prompt', 'x'],
       ['image', png],

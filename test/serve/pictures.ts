@@ -22,8 +22,8 @@ export async function makeHalfTransparentPng(width: number, height: number): Pro
     .toBuffer()
 }
 
-/** Grey values of a picture, row by row. */
-export async function readGreys(bytes: Uint8Array): Promise<number[]> {
+/** Gray values of a picture, row by row. */
+export async function readGrays(bytes: Uint8Array): Promise<number[]> {
   return [...(await sharp(bytes).greyscale().raw().toBuffer())]
 }
 

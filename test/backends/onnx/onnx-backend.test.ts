@@ -50,7 +50,7 @@ describe('an edit without a size', () => {
 })
 
 describe('openOnnxBackend', () => {
-  it('warns of wishes that the engine cannot honour', async () => {
+  it('warns of wishes that the engine cannot honor', async () => {
     const wishes = {
       torchDtype: 'bfloat16',
       attentionBackend: 'flash',
