@@ -5,10 +5,8 @@ import { DiffgentorError } from '../errors.ts'
 import { findModel } from '../models/find-model.ts'
 import { hashModel } from '../models/hash-model.ts'
 import { listModels } from '../models/list-models.ts'
-import { describeModel } from '../pipelines/describe-model.ts'
 import type { ModelDescription } from '../pipelines/pipeline.ts'
 import type { CommandContext } from './command.ts'
-import { pullNamedModel, removeNamedModel } from './models-pull.ts'
 import { refuseStrayWords, refuseUnknownFlags } from './options.ts'
 import { printQuantized, QUANTIZATION_KINDS } from './quantize-model.ts'
 import { formatBytes, formatTable, type Terminal } from './terminal.ts'
@@ -53,9 +51,11 @@ export const modelsCommand = ({ terminal }: CommandContext): CommandModule => ({
     const action = String(args.action)
     if (action === 'list') await printList(terminal, args.json === true)
     else if (action === 'info') await printInfo(terminal, args)
-    else if (action === 'pull') await pullNamedModel(terminal, args)
-    else if (action === 'rm') await removeNamedModel(terminal, args)
-    else if (action === 'quantize') await printQuantized(terminal, args)
+    else if (action === 'pull' || action === 'rm') {
+      // The network's packages take longer to load than a list takes to print.
+      const { pullNamedModel, removeNamedModel } = await import('./models-pull.ts')
+      await (action === 'pull' ? pullNamedModel : removeNamedModel)(terminal, args)
+    } else if (action === 'quantize') await printQuantized(terminal, args)
     else throw unknownAction(action)
   },
 })
@@ -80,6 +80,7 @@ async function printList(terminal: Terminal, asJson: boolean): Promise<void> {
 async function printInfo(terminal: Terminal, args: Record<string, unknown>): Promise<void> {
   const settings = mergeSettings('t2i', {}).values
   const { name, folder } = await findModel(args.name as string | undefined, settings)
+  const { describeModel } = await import('../pipelines/describe-model.ts')
   const description = await describeModel(folder, args.model_type as string | undefined)
   const weightFiles = description.components.flatMap((component) => component.files)
   const hash = await hashModel(folder, weightFiles, settings)

@@ -2,7 +2,7 @@ import { mergeSettings } from '../config/merge-settings.ts'
 import { DiffgentorError } from '../errors.ts'
 import { findModel } from '../models/find-model.ts'
 import type { QuantizationKind } from '../pipelines/quantize/quantize-graph.ts'
-import { type QuantizedComponent, quantizeModel } from '../pipelines/quantize/quantize-model.ts'
+import type { QuantizedComponent } from '../pipelines/quantize/quantize-model.ts'
 import { formatBytes, formatTable, type Terminal } from './terminal.ts'
 
 export const QUANTIZATION_KINDS: readonly QuantizationKind[] = ['int8-matmul', 'int4-weights']
@@ -16,6 +16,7 @@ export async function printQuantized(terminal: Terminal, args: Record<string, un
     })
   }
   const { folder } = await findModel(args.name as string | undefined, mergeSettings('t2i', {}).values)
+  const { quantizeModel } = await import('../pipelines/quantize/quantize-model.ts')
   const components = await quantizeModel({
     folder,
     target,

@@ -9,7 +9,6 @@ import type { BatchSettings } from '../config/settings.ts'
 import { VERSION } from '../config/version.ts'
 import type { ImageBackend } from '../contract/index.ts'
 import { DiffgentorError } from '../errors.ts'
-import { createPromptEnhancer } from '../prompt-enhancement/prompt-enhancer.ts'
 import type { CommandContext } from './command.ts'
 import { describeDryRun } from './dry-run.ts'
 import { describeSummary } from './end-table.ts'
@@ -43,7 +42,7 @@ export async function runBatchCommand(
     terminal.stdout.write(await describeDryRun({ kind, dataset, backend, settings }))
     return
   }
-  await using enhancer = createPromptEnhancer(settings)
+  await using enhancer = await openEnhancer(settings)
   using display = createProgressDisplay({
     terminal,
     hideProgress: !settings.progress,
@@ -72,6 +71,13 @@ export async function runBatchCommand(
   })
   if (!settings.quiet) terminal.stderr.write(describeSummary(summary))
   setExitCode(summary.interrupted ? (stopRequest.exitCode ?? 1) : summary.exitCode)
+}
+
+/** The provider's package takes long to load, so that only who asks for better prompts pays for it. */
+async function openEnhancer(settings: BatchSettings) {
+  if (settings.promptEnhanceType === undefined) return undefined
+  const { createPromptEnhancer } = await import('../prompt-enhancement/prompt-enhancer.ts')
+  return createPromptEnhancer(settings)
 }
 
 /** A model of the hub that is not here is downloaded first, but not to only say what a run would do. */

@@ -2,6 +2,7 @@ import type { CommandName, Setting } from './setting.ts'
 import { apiSettings, enhancerSettings, moneySettings, providerSettings } from './settings/api-settings.ts'
 import { backendSettings, engineSettings, hubSettings } from './settings/backend-settings.ts'
 import { inputSettings, messageSettings, outputSettings, runSettings } from './settings/batch-settings.ts'
+import { diffusionSettings } from './settings/diffusion-settings.ts'
 import { editSettings, pictureSettings } from './settings/picture-settings.ts'
 import { serveSettings } from './settings/serve-settings.ts'
 
@@ -18,6 +19,7 @@ const batchSettings = {
   ...inputSettings,
   ...outputSettings,
   ...pictureSettings,
+  ...diffusionSettings,
   ...editSettings,
   ...runSettings,
   ...enhancerSettings,

@@ -7,7 +7,6 @@ import { DiffgentorError } from '../errors.ts'
 import { openFileSource, textSource } from './byte-source.ts'
 import type { Dataset } from './dataset.ts'
 import { formatOfName, type InputFormat, isParquetName, isPictureName } from './input-format.ts'
-import { openParquetDataset } from './parquet-dataset.ts'
 import { openRecordDataset } from './record-dataset.ts'
 import { spoolStream } from './spool-stream.ts'
 
@@ -63,7 +62,7 @@ async function openFile(path: string, { name, kind, format, folder }: FileOption
   if (format === 'txt' && kind === 'edit') {
     throw refuse(`${name} is plain text, which cannot name pictures; use csv, tsv, jsonl, json or parquet.`)
   }
-  if (format === 'parquet') return openParquetDataset([path], { name, folder })
+  if (format === 'parquet') return await openParquet([path], { name, folder })
   const source = await openFileSource(path)
   try {
     return await openRecordDataset(source, { name, folder, format, textColumn: kind === 'edit' ? 'instruction' : 'prompt' })
@@ -71,6 +70,12 @@ async function openFile(path: string, { name, kind, format, folder }: FileOption
     await source[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/** Parquet's packages bring WebAssembly, which no other format needs. */
+async function openParquet(paths: string[], options: { name: string; folder: string }): Promise<Dataset> {
+  const { openParquetDataset } = await import('./parquet-dataset.ts')
+  return await openParquetDataset(paths, options)
 }
 
 async function statSource(path: string, name: string) {
@@ -95,7 +100,7 @@ async function openFolder(path: string, name: string, kind: DatasetKind): Promis
   const entries = (await readdir(path)).filter((entry) => !entry.startsWith('.')).sort()
   const parts = entries.filter(isParquetName)
   if (parts.length > 0) {
-    return openParquetDataset(
+    return await openParquet(
       parts.map((part) => join(path, part)),
       { name, folder: path },
     )

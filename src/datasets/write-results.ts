@@ -3,7 +3,6 @@ import { extname } from 'node:path'
 import { DiffgentorError } from '../errors.ts'
 import { surveyColumns } from './column-types.ts'
 import type { Dataset } from './dataset.ts'
-import { writeParquetLike, writeTypedParquet } from './parquet-table.ts'
 import type { RowValues } from './record-parser.ts'
 import { type LookUpResult, RESULT_COLUMNS, toResultValues } from './result-entry.ts'
 import { writeCsvTable, writeJsonlTable } from './text-table.ts'
@@ -16,6 +15,12 @@ export interface WriteResultsOptions {
   /** The name in the same folder under which the table is written before it is renamed. */
   part: string
   signal?: AbortSignal | undefined
+}
+
+interface ResultRows {
+  dataset: Dataset
+  rows: AsyncIterable<RowValues>
+  signal: AbortSignal | undefined
 }
 
 type ResultFormat = 'csv' | 'jsonl' | 'parquet'
@@ -45,13 +50,24 @@ async function writeTable({ dataset, lookUp, path, part, signal }: WriteResultsO
   const rows = readResults(dataset, lookUp, signal)
   const format = resultFormatOf(path)
   if (format === 'jsonl') return writeJsonlTable(part, rows)
-  if (format === 'parquet' && dataset.parquetSchema) return writeParquetLike(part, dataset.parquetSchema, rows)
+  if (format === 'parquet') return await writeParquetTable(part, { dataset, rows, signal })
+  return writeCsvTable(part, [...(await surveyResults(dataset, signal)).keys()], rows)
+}
+
+async function writeParquetTable(part: string, { dataset, rows, signal }: ResultRows): Promise<void> {
+  const { writeParquetLike, writeTypedParquet } = await import('./parquet-table.ts')
+  if (dataset.parquetSchema) return await writeParquetLike(part, dataset.parquetSchema, rows)
+  await writeTypedParquet(part, await surveyResults(dataset, signal), rows)
+}
+
+/** The data set's columns and their types, then the results' own. */
+async function surveyResults(dataset: Dataset, signal: AbortSignal | undefined) {
   const types = await surveyColumns(dataset, signal)
   for (const column of RESULT_COLUMNS) {
     types.delete(column)
     types.set(column, 'STRING')
   }
-  return format === 'csv' ? writeCsvTable(part, [...types.keys()], rows) : writeTypedParquet(part, types, rows)
+  return types
 }
 
 async function* readResults(dataset: Dataset, lookUp: LookUpResult, signal: AbortSignal | undefined): AsyncGenerator<RowValues> {

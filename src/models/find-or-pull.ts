@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { DiffgentorError } from '../errors.ts'
 import { type FoundModel, lookUpModel } from './find-model.ts'
 import type { HubSettings } from './hub/hub-settings.ts'
-import { type PullOptions, pullModel } from './hub/pull-model.ts'
+import type { PullOptions } from './hub/pull-model.ts'
 import { type HubId, hubCacheFolder } from './hub-cache.ts'
 
 export interface FindOrPullOptions extends PullOptions {
@@ -34,6 +34,7 @@ export async function findOrPull(
 }
 
 async function pull(id: HubId, settings: HubSettings, options: FindOrPullOptions): Promise<FoundModel> {
+  const { pullModel } = await import('./hub/pull-model.ts')
   const { folder } = await pullModel(id, settings, options)
   return { name: nameOf(id), folder, hubId: id }
 }
