@@ -6,6 +6,7 @@ import type { LoraTarget } from './lora-keys.ts'
 import { lowRankUpdate } from './lora-update.ts'
 import type { WeightedModule } from './merge-weight.ts'
 import type { ModuleSite } from './module-sites.ts'
+import { SiteIndex } from './site-index.ts'
 
 /** A LoRA file with its weight in a request. */
 export interface ChosenLora {
@@ -46,14 +47,17 @@ export function planLoras(graphs: ReadonlyMap<ComponentName, readonly ModuleSite
     const missing: LoraModule[] = []
     for (const lora of file.modules) {
       const component = componentOf(lora.target, graphs)
-      const site = component && indexes.get(component)?.find(lora.module)
-      if (component === undefined || site === undefined) {
+      const places = (component && indexes.get(component)?.place(lora)) ?? []
+      if (component === undefined || places.length === 0) {
         missing.push(lora)
         continue
       }
       if (choice.weight === 0) continue
       const sites = placed.get(component) ?? new Map<ModuleSite, WeightedModule[]>()
-      placed.set(component, sites.set(site, [...(sites.get(site) ?? []), { lora, weight: choice.weight, version }]))
+      for (const { site, lora: part } of places) {
+        sites.set(site, [...(sites.get(site) ?? []), { lora: part, weight: choice.weight, version }])
+      }
+      placed.set(component, sites)
     }
     warnings.push(...judgeMatch(file, missing))
   }
@@ -63,8 +67,9 @@ export function planLoras(graphs: ReadonlyMap<ComponentName, readonly ModuleSite
   }
 }
 
-/** The denoiser is a UNet or a transformer. */
+/** The denoiser is a UNet or a transformer. Files call T5 the third encoder, also for FLUX, where it is the second. */
 function componentOf(target: LoraTarget, graphs: ReadonlyMap<ComponentName, unknown>): ComponentName | undefined {
+  if (target === 'text_encoder_3' && !graphs.has(target)) return 'text_encoder_2'
   if (target !== 'denoiser') return target
   return graphs.has('unet') ? 'unet' : 'transformer'
 }
@@ -134,21 +139,4 @@ function smallerSide(updates: readonly WeightedModule[]): number {
   const update = updates[0] && lowRankUpdate(updates[0].lora)
   if (update === undefined) return 0
   return Math.min(update.up.shape[0] ?? 0, update.down.data.length / update.rank)
-}
-
-/** Modules of a graph by underscored path; wrappers around the network may have put a scope in front. */
-class SiteIndex {
-  readonly #byPath: Map<string, ModuleSite>
-
-  constructor(sites: readonly ModuleSite[]) {
-    this.#byPath = new Map(sites.map((site) => [site.path.replaceAll('.', '_'), site]))
-  }
-
-  find(module: string): ModuleSite | undefined {
-    // Encoders exported with newer versions of transformers lack the scope `text_model`.
-    const exact = this.#byPath.get(module) ?? this.#byPath.get(module.replace(/^text_model_/, ''))
-    if (exact !== undefined) return exact
-    const inScope = [...this.#byPath].filter(([path]) => path.endsWith(`_${module}`))
-    return inScope.length === 1 ? inScope[0]?.[1] : undefined
-  }
 }
