@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs'
-import type { RawPicture } from '../src/contract/index.ts'
-import { toGray } from '../src/images/convert-channels.ts'
-import { decodePicture } from '../src/images/decode-picture.ts'
-import { type ResizeFilter, resizePicture } from '../src/images/resize-picture.ts'
+import { resizePicture } from '../src/images/resize-picture.ts'
 import { createNoiseSource } from '../src/noise/noise-source.ts'
 import { loadTokenizer } from '../src/tokenizers/index.ts'
 import { fixturePath } from '../test/support/fixtures.ts'
+import { openResizePicture, readResizeCases } from '../test/support/resize-cases.ts'
 
 interface Tally {
   what: string
@@ -33,27 +31,13 @@ function countNoise(): Tally {
   return tally("draws of torch's generator, of 1 to 40 values", verdicts)
 }
 
-interface ResizeCase {
-  input: string
-  width: number
-  height: number
-  filter: ResizeFilter
-  mode: 'RGB' | 'L'
-  output: string
-}
-
 async function countResizes(): Promise<Tally> {
-  const verdicts = (readJson('images/resize.json') as ResizeCase[]).map(async (item) => {
-    const resized = resizePicture(await open(item.input, item.mode), item, item.filter)
-    const expected = await open(item.output, item.mode)
+  const verdicts = readResizeCases().map(async (item) => {
+    const resized = resizePicture(await openResizePicture(item.input, item.mode), item, item.filter)
+    const expected = await openResizePicture(item.output, item.mode)
     return Buffer.from(resized.pixels).equals(expected.pixels)
   })
   return tally("resized pictures against Pillow 13's", await Promise.all(verdicts))
-}
-
-async function open(name: string, mode: 'RGB' | 'L'): Promise<RawPicture> {
-  const { picture } = await decodePicture(readFileSync(fixturePath(`images/${name}`)))
-  return mode === 'L' ? toGray(picture) : picture
 }
 
 async function countPrompts(): Promise<Tally> {

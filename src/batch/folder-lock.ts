@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { DiffgentorError } from '../errors.ts'
+import { isProcessAlive, readProcessStart } from '../process-identity.ts'
 import { toDiskError } from '../sinks/disk-errors.ts'
 import { PartNames } from '../sinks/part-files.ts'
-import { isProcessAlive, readProcessStart } from './process-identity.ts'
 import { listNeighbors, type RunFiles, type Shard } from './run-files.ts'
 
 interface LockHolder extends Shard {

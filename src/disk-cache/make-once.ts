@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { access, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isProcessAlive } from '../process-identity.ts'
 
 const PAUSE_MS = 200
 /** How old a lock may be before it counts as left behind; making the same twice does no harm. */
@@ -72,17 +73,8 @@ async function isAbandoned(lock: string): Promise<boolean> {
   try {
     const [owner, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)])
     const isOurs = Number(owner) === process.pid
-    return Date.now() - mtimeMs > PATIENCE_MS || (isOurs ? !held.has(lock) : !isAlive(Number(owner)))
+    return Date.now() - mtimeMs > PATIENCE_MS || (isOurs ? !held.has(lock) : !isProcessAlive(Number(owner), undefined))
   } catch {
     return false
-  }
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

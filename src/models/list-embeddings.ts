@@ -1,6 +1,6 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
 import { EMBEDDING_KEYS, type EmbeddedEncoder } from './embedding-keys.ts'
+import { type ListedFile, listFiles } from './list-files.ts'
 import { readSafetensorsHead } from './safetensors-head.ts'
 
 /** A textual inversion by the words that call it. */
@@ -28,21 +28,19 @@ export class EmbeddingFolder {
 
   /** The `.safetensors` files of the folder and the folders in it, by name; a folder that is not there has none. */
   async list(): Promise<ListedEmbedding[]> {
-    const entries = await readdir(this.#folder, { recursive: true }).catch((): string[] => [])
-    const files = entries.filter((entry) => entry.endsWith('.safetensors')).sort()
+    const files = await listFiles(this.#folder, '.safetensors')
     const listed = await Promise.all(files.map((file) => this.#describe(file)))
     return listed.filter((embedding) => embedding !== undefined)
   }
 
   /** Undefined for a file that went away meanwhile. */
-  async #describe(file: string): Promise<ListedEmbedding | undefined> {
-    const path = resolve(join(this.#folder, file))
+  async #describe({ file, path }: ListedFile): Promise<ListedEmbedding | undefined> {
     const stats = await stat(path).catch(() => undefined)
     if (!stats?.isFile()) return undefined
     const version = `${stats.size} ${stats.mtimeMs}`
     const known = this.#read.get(file)
     if (known?.version === version) return known.listed
-    const listed = await readEmbedding(file.replaceAll('\\', '/'), path)
+    const listed = await readEmbedding(file, path)
     this.#read.set(file, { version, listed })
     return listed
   }

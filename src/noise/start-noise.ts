@@ -14,7 +14,7 @@ export interface NoiseArea {
   width: number
 }
 
-/** Noise more parallel than this is mixed straight. */
+/** Noise more parallel than this is mixed straight, and with the shares changed over, as the origin does. */
 const PARALLEL = 0.9995
 
 /**

@@ -4,8 +4,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { lockFolder } from '../../src/batch/folder-lock.ts'
-import { isProcessAlive, readProcessStart } from '../../src/batch/process-identity.ts'
 import { runFilesOf, type Shard } from '../../src/batch/run-files.ts'
+import { isProcessAlive, readProcessStart } from '../../src/process-identity.ts'
 import { makeFolder, sentencesOf, tryBatch } from './batch-harness.ts'
 
 const WHOLE: Shard = { nodeRank: 0, numNodes: 1 }

@@ -1,34 +1,16 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { RawPicture } from '../../src/contract/index.ts'
-import { toGray } from '../../src/images/convert-channels.ts'
-import { decodePicture } from '../../src/images/decode-picture.ts'
 import { type ResizeFilter, resizePicture } from '../../src/images/resize-picture.ts'
-import { fixturePath } from '../support/fixtures.ts'
-
-interface ResizeCase {
-  input: string
-  width: number
-  height: number
-  filter: ResizeFilter
-  mode: 'RGB' | 'L'
-  output: string
-}
-
-async function open(name: string, mode: 'RGB' | 'L'): Promise<RawPicture> {
-  const { picture } = await decodePicture(readFileSync(fixturePath(`images/${name}`)))
-  return mode === 'L' ? toGray(picture) : picture
-}
+import { openResizePicture, type ResizeCase, readResizeCases } from '../support/resize-cases.ts'
 
 describe('resizePicture', () => {
-  const cases: ResizeCase[] = JSON.parse(readFileSync(fixturePath('images/resize.json'), 'utf8'))
   const byFilter = new Map<ResizeFilter, ResizeCase[]>()
-  for (const item of cases) byFilter.set(item.filter, [...(byFilter.get(item.filter) ?? []), item])
+  for (const item of readResizeCases()) byFilter.set(item.filter, [...(byFilter.get(item.filter) ?? []), item])
 
   it.each([...byFilter])('gives the very pixels of Pillow 13 with %s', async (_, items) => {
     for (const { input, width, height, filter, mode, output } of items) {
-      const resized = resizePicture(await open(input, mode), { width, height }, filter)
-      const expected = await open(output, mode)
+      const resized = resizePicture(await openResizePicture(input, mode), { width, height }, filter)
+      const expected = await openResizePicture(output, mode)
       expect({ output, pixels: Buffer.from(resized.pixels).equals(expected.pixels) }).toEqual({ output, pixels: true })
     }
   })
@@ -40,7 +22,7 @@ describe('resizePicture', () => {
   })
 
   it('gives back a picture that has the size already', async () => {
-    const picture = await open('inputs/a-64x64.png', 'RGB')
+    const picture = await openResizePicture('inputs/a-64x64.png', 'RGB')
     expect(resizePicture(picture, { width: 64, height: 64 }, 'lanczos')).toBe(picture)
   })
 })

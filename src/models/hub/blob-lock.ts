@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isProcessAlive } from '../../process-identity.ts'
 
 interface Holder {
   pid: number
@@ -55,7 +56,7 @@ async function tryTake(lock: string): Promise<boolean> {
 /** A lock that is half written counts as living until the partial file stands still for too long. */
 async function isStale(lock: string, growth: Growth, { staleAfter }: BlobLockOptions): Promise<boolean> {
   const holder = await readHolder(lock)
-  if (holder?.host === hostname()) return !isAlive(holder.pid)
+  if (holder?.host === hostname()) return !isProcessAlive(holder.pid, undefined)
   return (await growth.standsStillFor()) > staleAfter
 }
 
@@ -73,15 +74,6 @@ async function readHolder(lock: string): Promise<Holder | undefined> {
     return JSON.parse(await readFile(lock, 'utf8')) as Holder
   } catch {
     return undefined
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

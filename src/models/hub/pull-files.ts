@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises'
+import { freeDiskBytes } from '../../disk-cache/free-space.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { withBlobLock } from './blob-lock.ts'
 import type { CachedRepository } from './cached-repository.ts'
@@ -33,11 +33,11 @@ export async function announcePull(files: readonly HubFile[], { client, reposito
   )
   const missingBytes = missing.reduce((sum, bytes) => sum + bytes, 0)
   const { repository: name } = client.id
-  const { bavail, bsize } = await statfs(repository.blobs)
-  if (missingBytes > bavail * bsize) {
+  const freeBytes = await freeDiskBytes(repository.blobs)
+  if (missingBytes > freeBytes) {
     throw new DiffgentorError(
       'disk_full',
-      `${name} needs ${inGigabytes(missingBytes)} more on the disk of ${repository.blobs}, which has ${inGigabytes(bavail * bsize)} free; make room or set HF_HOME to another disk.`,
+      `${name} needs ${inGigabytes(missingBytes)} more on the disk of ${repository.blobs}, which has ${inGigabytes(freeBytes)} free; make room or set HF_HOME to another disk.`,
     )
   }
   onEvent?.({ phase: 'plan', name, files, totalBytes, missingBytes, cache: repository.blobs })

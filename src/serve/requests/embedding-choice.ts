@@ -1,9 +1,9 @@
-import { basename, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { z } from 'zod'
 import type { EmbeddingChoice } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import type { Services } from '../services.ts'
-import { findInside } from './find-inside.ts'
+import { findNamedFile } from './find-named-file.ts'
 import { wireJson, wireText } from './wire-fields.ts'
 
 const EMBEDDING_FIELDS = z.object({ name: wireText, path: wireText, token: wireText })
@@ -26,23 +26,15 @@ export async function readEmbeddings(
 }
 
 async function readEmbedding(
-  { settings }: Services,
+  services: Services,
   { name, path, token }: z.output<typeof EMBEDDING_FIELDS>,
   isAdmin: boolean,
 ): Promise<EmbeddingChoice> {
-  if (path !== undefined && !isAdmin) {
-    throw new DiffgentorError(
-      'forbidden',
-      'A textual inversion may be named by its path only with the admin key, or from this machine while no key is set.',
-    )
-  }
+  const folder = services.settings.embeddingDir
+  const file = await findNamedFile(services, { what: 'A textual inversion', name, path, isAdmin, folder })
+  if (file !== undefined) return { path: file, token: token ?? basename(file, '.safetensors') }
   const wanted = path ?? name
   if (wanted === undefined) throw invalid('An embedding needs a name.')
-  const { embeddingDir, modelsDir } = settings
-  for (const root of [embeddingDir, path === undefined ? undefined : modelsDir]) {
-    const file = root === undefined ? undefined : await findInside(resolve(root), wanted)
-    if (file !== undefined) return { path: file, token: token ?? basename(file, '.safetensors') }
-  }
   throw invalid(`There is no textual inversion "${wanted}" in the folder that --embedding_dir names.`)
 }
 

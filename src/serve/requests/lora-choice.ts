@@ -1,10 +1,9 @@
-import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { LoraChoice } from '../../contract/index.ts'
 import { DiffgentorError } from '../../errors.ts'
 import { fetchHubFile, parseHubFileName } from '../../models/hub/fetch-file.ts'
 import type { Services } from '../services.ts'
-import { findInside } from './find-inside.ts'
+import { findNamedFile } from './find-named-file.ts'
 import { wireJson, wireNumber, wireText } from './wire-fields.ts'
 
 const LORA_FIELDS = z.object({
@@ -26,8 +25,7 @@ export const wireLora = wireJson(
 
 /** Finds the files. By name: inside `--lora_dir`. By path: there, in the model store or in the hub cache, and only for callers who may. */
 export async function readLoras(services: Services, value: z.output<typeof wireLora>, isAdmin: boolean): Promise<LoraChoice[]> {
-  if (value === undefined) return []
-  const list = Array.isArray(value) ? value : [value]
+  const list = [value ?? []].flat()
   return await Promise.all(list.map((item) => readLora(services, typeof item === 'string' ? { name: item } : item, isAdmin)))
 }
 
@@ -35,20 +33,11 @@ async function readLora(services: Services, fields: z.output<typeof LORA_FIELDS>
   const weight = fields.scale ?? fields.lora_scale ?? fields.weight ?? 1
   const path = fields.path ?? fields.lora_path ?? fields.local_path
   const name = fields.name ?? fields.lora_name ?? fields.adapter
-  if (path !== undefined && !isAdmin) {
-    throw new DiffgentorError(
-      'forbidden',
-      'A LoRA may be named by its path only with the admin key, or from this machine while no key is set.',
-    )
-  }
+  const folder = services.settings.loraDir
+  const file = await findNamedFile(services, { what: 'A LoRA', name, path, isAdmin, folder })
+  if (file !== undefined) return { path: file, weight }
   const wanted = path ?? name
   if (wanted === undefined) throw invalidLora('A lora needs a name.')
-  const { loraDir, modelsDir } = services.settings
-  const roots = [loraDir, path === undefined ? undefined : modelsDir].filter((root) => root !== undefined)
-  for (const root of roots) {
-    const file = await findInside(resolve(root), wanted)
-    if (file) return { path: file, weight }
-  }
   const cached = path === undefined ? undefined : await findInCache(services, path)
   if (cached !== undefined) return { path: cached, weight }
   throw invalidLora(

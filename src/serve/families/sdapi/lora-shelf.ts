@@ -1,8 +1,8 @@
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { LoraChoice } from '../../../contract/index.ts'
 import { DiffgentorError } from '../../../errors.ts'
 import { fetchHubFile, parseHubFileName } from '../../../models/hub/fetch-file.ts'
-import { listLoras } from '../../../models/list-loras.ts'
+import { listLoras, readLoraMetadata } from '../../../models/list-loras.ts'
 import { readLoraNotes } from '../../../models/lora-notes.ts'
 import type { Services } from '../../services.ts'
 import { addFromCivitai } from './add-from-civitai.ts'
@@ -61,8 +61,7 @@ export class LoraShelf {
   async #addFromHub(name: string, key: string, signal: AbortSignal): Promise<string> {
     try {
       const path = await fetchHubFile(name, this.#services.settings, { signal })
-      const listed = (await listLoras(dirname(path))).find(({ file }) => join(dirname(path), file) === path)
-      this.#added.set(key, { source: name, path, metadata: listed?.metadata ?? {} })
+      this.#added.set(key, { source: name, path, metadata: await readLoraMetadata(path) })
       return `added ${key} from the hub`
     } catch (error) {
       if (!(error instanceof DiffgentorError)) throw error
@@ -77,8 +76,7 @@ export class LoraShelf {
   async #list(): Promise<Map<string, ShelvedLora>> {
     const { loraDir } = this.#services.settings
     if (loraDir === undefined) return new Map(this.#added)
-    const own = (await listLoras(loraDir)).map(async ({ name, file, metadata }): Promise<[string, ShelvedLora]> => {
-      const path = join(resolve(loraDir), file)
+    const own = (await listLoras(loraDir)).map(async ({ name, file, path, metadata }): Promise<[string, ShelvedLora]> => {
       return [toKey(name), { source: file, path, metadata, notes: await readLoraNotes(path) }]
     })
     return new Map([...this.#added, ...(await Promise.all(own))])
